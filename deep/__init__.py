@@ -1,0 +1,1 @@
+"""The same updates on networks: environments, sharing schemes, algorithms, training, audits against exact values."""

@@ -1,0 +1,1 @@
+"""Exact solvers, planners and learners for matrix and Markov games: every result carries a certified error."""
