@@ -313,7 +313,7 @@ def concatenate(arrays: Sequence[Any], axis: int = 0) -> Any:
 def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
     """Move axes to new places, the others keep their order."""
     if kind_of(x) == "torch":
-        return x.movedim(source, destination)
+        return x.movedim(*(a if isinstance(a, int) else tuple(a) for a in (source, destination)))
     return np.moveaxis(x, source, destination)
 
 
@@ -324,6 +324,13 @@ def where(mask: Any, x: Any, y: Any) -> Any:
 
         return torch.where(mask, x, y)
     return np.where(mask, x, y)
+
+
+def indicator(mask: Any, like: Any) -> Any:
+    """1 where the mask holds, else 0, as numbers that multiply those of ``like``."""
+    if kind_of(like) == "torch":
+        return mask.to(like.dtype)
+    return np.asarray(mask).astype(float if kind_of(like) == "float" else int)
 
 
 def identity(size: int, like: Any) -> Any:
