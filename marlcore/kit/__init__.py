@@ -1,0 +1,1 @@
+"""What every area needs once: files, run directories, executors, progress, tables, statistics, benchmarks."""
