@@ -47,20 +47,20 @@ def solve_mdp(transitions: Any, rewards: Any, gamma: Any, actions: np.ndarray | 
         return sparse.solve_mdp(transitions, rewards, gamma, actions)
     kind = numbers.kind_of(transitions, rewards, gamma)
     if kind == "rational" and actions is None:
-        floats = (numbers.convert(x, "float") for x in (transitions, rewards))
-        actions = solve_mdp(*floats, _float_discount(gamma)).actions
+        P, r = numbers.convert(transitions, "float"), numbers.convert(rewards, "float")
+        actions = solve_mdp(P, r, _float_discount(gamma)).actions
     if kind not in ("float", "rational"):
         raise InputError(f"policy iteration takes float or rational numbers, not {kind}")
-    actions = rewards.argmax(-1) if actions is None else actions
+    greedy: Any = rewards.argmax(-1) if actions is None else actions
     slack = ROUND_OFF if kind == "float" else 0
     for iteration in range(1, MAX_ITERATIONS + 1):
-        V, Q = _evaluate_actions(transitions, rewards, gamma, actions)
+        V, Q = _evaluate_actions(transitions, rewards, gamma, greedy)
         best = numbers.amax(Q, -1)
         better = best > V + slack * (1 + np.abs(V).max() if slack else 0)
         if not better.any():
             gain = numbers.convert(np.max(np.abs(best - V)), "float")
-            return MDPSolution(V, Q, actions, float(gain / (1 - np.max(_float_discount(gamma)))), iteration)
-        actions = np.where(better, Q.argmax(-1), actions)
+            return MDPSolution(V, Q, greedy, float(gain / (1 - np.max(_float_discount(gamma)))), iteration)
+        greedy = np.where(better, Q.argmax(-1), greedy)
     raise ConvergenceError(f"policy iteration did not end within {MAX_ITERATIONS} sweeps (γ = {gamma})")
 
 
