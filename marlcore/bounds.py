@@ -41,6 +41,7 @@ class LowerBound:
     order: tuple[int, ...]
 
 
+@primitive(*ANALYTIC)
 def lower_bound(
     game: TeamGame,
     policy: Policy,

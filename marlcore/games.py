@@ -12,6 +12,7 @@ Constructors refuse what is no game, naming symbol, index and value.
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import math
 from collections.abc import Sequence
@@ -37,7 +38,7 @@ G = TypeVar("G", "MatrixGame", "MarkovGame", "TeamGame")
 
 
 @dataclass(frozen=True, eq=False)
-class MatrixGame:
+class MatrixGame(numbers.OfOneKind):
     """An n-player game in strategic form: ``payoffs[i, a1, …, an]`` is what player i gets."""
 
     payoffs: Any
@@ -102,7 +103,7 @@ class MatrixGame:
         return MatrixGame(payoffs, shape)
 
 
-class _Dynamics:
+class _Dynamics(numbers.OfOneKind):
     """What Markov and team games share: everything but the rewards' player axis."""
 
     transitions: Any
@@ -133,9 +134,9 @@ class _Dynamics:
         return math.prod(self.action_counts)
 
     @property
+    @abc.abstractmethod
     def action_counts(self) -> tuple[int, ...]:
         """How many actions each agent has: (A1, …, An)."""
-        raise NotImplementedError
 
     @property
     def n(self) -> int:

@@ -13,6 +13,7 @@ never uses Python's ``if``, ``<``, ``max`` or ``abs`` on its numbers: two overla
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import functools
 import math
@@ -42,6 +43,15 @@ class Primitive:
 
     def __init__(self, function: Callable[..., Any], kinds: tuple[Kind, ...]) -> None:
         self.function, self.kinds = function, kinds
+
+
+class OfOneKind(abc.ABC):
+    """A record made of one kind of number that says which (a game)."""
+
+    @property
+    @abc.abstractmethod
+    def kind(self) -> Kind:
+        """The kind of number that it is made of."""
 
 
 def primitive(*kinds: Kind) -> Callable[[F], F]:
@@ -87,6 +97,8 @@ def _kind(value: Any) -> Kind | None:
         return "float" if value.dtype.kind == "f" else None
     if isinstance(value, (tuple, list)):
         return kind_of(*value) if any(_kind(v) is not None for v in value) else None
+    if isinstance(value, OfOneKind):
+        return value.kind
     return _scalar_kind(value)
 
 
@@ -135,11 +147,11 @@ def convert(values: Any, kind: Kind, dtype: Any = None, device: Any = None) -> A
         return torch.as_tensor(
             values if source == "torch" else convert(values, "float"), dtype=dtype or torch.float64, device=device
         )
-    if source == kind:
-        return values if isinstance(values, np.ndarray) else np.asarray(values)
     if source == "torch":
         return convert(values.detach().cpu().numpy(), kind)
     array = np.asarray(values)
+    if source == kind and (kind != "float" or array.dtype.kind == "f"):
+        return array
     if kind == "float":
         return _objects(_to_float, array).astype(float) if array.dtype == object else array.astype(float)
     return _objects(lambda x: number(_to_fraction(x), kind), array)

@@ -18,9 +18,13 @@ from marlcore.advantages import average_out
 from marlcore.errors import InputError
 from marlcore.games import Game, MarkovGame, MatrixGame, TeamGame, is_zero_sum
 from marlcore.mdp import solve_mdp
+from marlcore.numbers import Kind, primitive
 from marlcore.policies import Policy
 from marlcore.validation import check_agent
 from marlcore.values import evaluate, one_shot, scale, state_values
+
+COMPARED: tuple[Kind, ...] = ("float", "torch", "rational", "ball")
+"""The kinds in which a best action can be told: symbols have no order."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +47,7 @@ class NashGap:
     error: float
 
 
+@primitive(*COMPARED)
 def best_response(game: Game, policy: Policy, agent: int) -> BestResponse:
     """A best response of ``agent`` to the others' tables in ``policy`` (its own is ignored).
 
@@ -60,8 +65,6 @@ def best_response(game: Game, policy: Policy, agent: int) -> BestResponse:
     else:
         P, r = agent_process(game, policy, agent)
     kind = game.kind
-    if kind == "symbol":
-        raise InputError("a best response needs numbers that compare: float, torch, rational or ball, not symbol")
     if kind in ("float", "rational"):
         solution = solve_mdp(P, r, game.discount)
         V, Q, actions, error = solution.V, solution.Q, solution.actions, solution.error
@@ -90,6 +93,7 @@ def agent_process(game: MarkovGame | TeamGame, policy: Policy, agent: int) -> tu
     return P, r
 
 
+@primitive(*COMPARED)
 def nash_gap(game: Game, policy: Policy) -> NashGap:
     """What each agent could gain by deviating alone, from the start distribution, and the largest of these."""
     game, policy = one_shot(game, policy)
@@ -106,6 +110,7 @@ def nash_gap(game: Game, policy: Policy) -> NashGap:
     return NashGap(stacked, numbers.amax(stacked, -1), error)
 
 
+@primitive(*COMPARED)
 def exploitability(game: MatrixGame | MarkovGame, policy: Policy) -> Any:
     """max_{π̂¹} J₁(π̂¹, π²) − min_{π̂²} J₁(π¹, π̂²) in a two-player zero-sum game: the duality gap, the sum of both gaps.
 

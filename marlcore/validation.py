@@ -170,12 +170,14 @@ def finite_numbers(name: str, values: Any) -> Any:
             index = tuple(int(x) for x in (~values.isfinite()).nonzero()[0])
             raise InputError(f"{name}{list(index)} = {values[index]} is not a finite number")
         return values
-    array = np.asarray(values) if kind != "float" else np.asarray(values, dtype=float)
+    array = np.asarray(values)
+    if array.dtype == object:
+        _check_objects(name, array, kind)
+    if kind == "float":
+        array = array.astype(float, copy=False)
     if kind == "float" and not np.isfinite(array).all():
         index = tuple(int(x) for x in np.argwhere(~np.isfinite(array))[0])
         raise InputError(f"{name}{list(index)} = {array[index]} is not a finite number")
-    if array.dtype == object:
-        _check_objects(name, array, kind)
     return array
 
 

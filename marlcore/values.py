@@ -37,6 +37,7 @@ class Evaluation:
     """Sparse games: a bound on Σ_s |ρ − ρ_π|(s), from the residual of the ρ returned."""
 
 
+@primitive(*ARITHMETIC)
 def evaluate(game: Game, policy: Policy) -> Evaluation:
     """V, Q, A, ρ and J of ``policy``; a matrix game is taken as one state with γ = 0 and a profile of vectors."""
     game, policy = one_shot(game, policy)

@@ -1,0 +1,199 @@
+"""The seam: conversions, kinds, and the operations that differ between kinds."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import rel_entr
+
+from marlcore import numbers
+from marlcore.errors import InputError
+
+probability = st.floats(0, 1, allow_subnormal=False)
+
+
+def test_convert_is_exact_where_the_target_can_hold_the_number():
+    third = numbers.number("1/3", "rational")
+    assert third * 3 == 1
+    dyadic = numbers.convert(np.array([0.1]), "rational")[0]
+    assert Fraction(int(dyadic.p), int(dyadic.q)) == Fraction(0.1)
+    assert numbers.convert(numbers.convert(np.array([0.1, -3.5]), "ball"), "float").tolist() == [0.1, -3.5]
+    assert numbers.convert(np.array([third], dtype=object), "float").tolist() == [1 / 3]
+    assert numbers.convert(np.array([third], dtype=object), "symbol")[0] == numbers.number("1/3", "symbol")
+
+
+def test_convert_of_object_integers_gives_floats():
+    assert numbers.convert(np.array([0, 1], dtype=object), "float").dtype == float
+
+
+def test_convert_refuses_what_has_no_exact_value():
+    import flint
+    import sympy
+
+    with pytest.raises(InputError, match="no single exact value"):
+        numbers.convert(np.array([flint.arb(1, 0.5)], dtype=object), "rational")
+    with pytest.raises(InputError, match="not a rational number"):
+        numbers.convert(np.array([sympy.sqrt(2)], dtype=object), "rational")
+
+
+def test_kind_of_names_each_kind_and_passes_integers():
+    import torch
+
+    values = {
+        "float": np.ones(2),
+        "torch": torch.ones(2),
+        "rational": np.array([1, numbers.number(2, "rational")], dtype=object),
+        "ball": numbers.number(2, "ball"),
+        "symbol": numbers.number("1/2", "symbol"),
+    }
+    for kind, value in values.items():
+        assert numbers.kind_of(value, 3, np.arange(2), (value, 1)) == kind
+    assert numbers.kind_of(torch.ones(2), 0.9) == "torch"
+    assert numbers.kind_of(0.9, torch.ones(2)) == "torch"
+    with pytest.raises(InputError, match="do not mix: found ball and rational"):
+        numbers.kind_of(values["ball"], values["rational"])
+    with pytest.raises(InputError, match="do not mix: found rational and float"):
+        numbers.kind_of(values["rational"], 0.9)
+
+
+@given(st.lists(st.tuples(probability, probability), min_size=1, max_size=6))
+def test_relative_entropy_agrees_with_scipy(pairs):
+    p, q = np.array(pairs).T
+    expected = rel_entr(p, q) - p + q
+    finite = np.isfinite(expected)
+    expected = np.where(finite, expected, 0)
+    ours = numbers.relative_entropy(p, q)
+    assert (ours[~finite] == np.inf).all()
+    scale = p + q + np.abs(rel_entr(p, q))
+    assert (np.abs(ours[finite] - expected[finite]) <= 1e-14 * scale[finite] + 1e-300).all()
+    assert (ours >= 0).all()
+
+
+@pytest.mark.parametrize("t", [1e-1, 1e-3, 1e-5, 1e-7, 1e-10])
+def test_relative_entropy_keeps_its_digits_where_policies_are_close(t):
+    rng = np.random.default_rng(1)
+    p = rng.uniform(0.05, 1, 200)
+    q = p * (1 + t * rng.uniform(-1, 1, 200))
+    with numbers.precision(250):
+        exact = numbers.convert(
+            numbers.relative_entropy(numbers.convert(p, "ball"), numbers.convert(q, "ball")), "float"
+        )
+    np.testing.assert_allclose(numbers.relative_entropy(p, q), exact, rtol=4e-15, atol=0)
+
+
+def test_relative_entropy_conventions_hold_in_every_kind():
+    import sympy
+    import torch
+
+    p, q = [0, 0.5, 0.25, 0], [0.25, 0, 0.25, 0]
+    expected = [0.25, np.inf, 0, 0]
+    assert numbers.relative_entropy(np.array(p), np.array(q)).tolist() == expected
+    tensors = (torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in (p, q))
+    assert numbers.relative_entropy(*tensors).tolist() == expected
+    exact_p, exact_q = (np.array([numbers.number(Fraction(v), "symbol") for v in x]) for x in (p, q))
+    assert numbers.relative_entropy(exact_p, exact_q).tolist() == [sympy.Rational(1, 4), sympy.oo, 0, 0]
+    balls = numbers.relative_entropy(*(numbers.convert(np.array(x), "ball") for x in (p, q)))
+    assert [float(b) for b in balls] == expected
+
+
+def test_relative_entropy_gradient_is_finite_at_zero_probability():
+    import torch
+
+    p = torch.tensor([0.0, 0.4, 0.6], dtype=torch.float64, requires_grad=True)
+    q = torch.tensor([0.0, 0.5, 0.5], dtype=torch.float64, requires_grad=True)
+    numbers.relative_entropy(p, q).sum().backward()
+    assert p.grad is not None
+    assert q.grad is not None
+    assert p.grad.isfinite().all()
+    assert q.grad.isfinite().all()
+
+
+@given(st.floats(0, 0.9), st.floats(1e-6, 0.2), st.floats(0.01, 1), st.floats(0, 1))
+def test_relative_entropy_of_a_ball_contains_that_of_its_points(mid, radius, q, where):
+    import flint
+
+    ball = flint.arb(mid, radius)
+    low = max(0.0, mid - radius)
+    point = low + where * (mid + radius - low)
+    enclosure = numbers.relative_entropy(np.array([ball], dtype=object), np.array([flint.arb(q)], dtype=object))[0]
+    with numbers.precision(120):
+        value = numbers.relative_entropy(
+            np.array([flint.arb(point)], dtype=object), np.array([flint.arb(q)], dtype=object)
+        )[0]
+    assert enclosure.overlaps(value)
+
+
+def test_relative_entropy_of_a_ball_around_zero_q_is_unbounded():
+    import flint
+
+    result = numbers.relative_entropy(
+        np.array([flint.arb("0.5")], dtype=object), np.array([flint.arb(0, 0.1)], dtype=object)
+    )[0]
+    assert not result.is_finite()
+
+
+def test_exact_distribution_sums_to_one_and_stays_close():
+    rows = np.random.default_rng(0).dirichlet([1] * 5, (3, 4))
+    exact = numbers.exact_distribution(rows)
+    assert (exact.sum(-1) == 1).all()
+    np.testing.assert_allclose(numbers.convert(exact, "float"), rows, atol=1e-15)
+
+
+@pytest.mark.parametrize("kind", ["float", "torch", "rational", "ball", "symbol"])
+def test_solve_solves(kind):
+    matrix = numbers.convert(np.array([[[2, 1], [1, 3]], [[1, 0], [5, 4]]]), kind)
+    right = numbers.convert(np.array([[[1], [2]], [[3], [1]]]), kind)
+    left = numbers.convert(matrix @ numbers.solve(matrix, right), "float")
+    np.testing.assert_allclose(left, numbers.convert(right, "float"), atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["float", "torch", "rational", "ball", "symbol"])
+def test_elementary_operations_agree_with_numpy(kind):
+    plain = np.array([[1.0, -2.0, 3.0], [0.5, 4.0, -0.25]])
+    other = plain[:, ::-1].copy()
+    x, y = numbers.convert(plain, kind), numbers.convert(other, kind)
+
+    def check(ours, theirs):
+        np.testing.assert_allclose(numbers.convert(ours, "float"), theirs)
+
+    check(numbers.maximum(x, y), np.maximum(plain, other))
+    check(numbers.minimum(x, 0), np.minimum(plain, 0))
+    check(numbers.maximum(0, x), np.maximum(plain, 0))
+    check(numbers.amax(x, -1), plain.max(-1))
+    check(numbers.amin(x, (0, 1)), plain.min())
+    check(numbers.amax(x, (0,)), plain.max(0))
+    check(numbers.absolute(x), abs(plain))
+    check(numbers.stack([x, y], 1), np.stack([plain, other], 1))
+    check(numbers.concatenate([x, y], 1), np.concatenate([plain, other], 1))
+    check(numbers.moveaxis(x, 0, -1), plain.T)
+    check(numbers.identity(3, x), np.eye(3))
+    mask = plain > 0
+    if kind == "torch":
+        import torch
+
+        mask = torch.as_tensor(mask)
+    check(numbers.where(mask, x, y), np.where(plain > 0, plain, other))
+    check(numbers.indicator(mask, x), (plain > 0).astype(float))
+    if kind != "rational":
+        check_analytic(x, kind, plain)
+
+
+def check_analytic(x, kind, plain):
+    positive = x * x
+    values = numbers.log(positive), numbers.sqrt(positive)
+    if kind == "symbol":
+        values = tuple(np.vectorize(float)(v) for v in values)
+    for ours, theirs in zip(values, (np.log(plain**2), abs(plain)), strict=True):
+        np.testing.assert_allclose(numbers.convert(ours, "float"), theirs, rtol=1e-14)
+
+
+def test_precision_is_restored():
+    import flint
+
+    before = flint.ctx.prec
+    with pytest.raises(ZeroDivisionError), numbers.precision(333):
+        assert flint.ctx.prec == 333
+        _ = 1 // 0
+    assert flint.ctx.prec == before
