@@ -5,8 +5,8 @@
 
 A suite is a sequence of checks; a check is a function of the object under test that raises where the contract is
 broken, and whose docstring says what it looks for. All checks of a suite run, and what fails is reported together. The
-suites of games, commands and drifts are here; a package that owns another extension point provides its suite by an
-entry point of the group ``marlcore.conformance`` under the point's name.
+suites of games, commands, drifts and benchmarks are here; a package that owns another extension point provides its
+suite by an entry point of the group ``marlcore.conformance`` under the point's name.
 """
 
 from __future__ import annotations
@@ -220,6 +220,28 @@ def _steps() -> Iterator[tuple[Any, Step]]:
             yield peaked / peaked.sum(-1, keepdims=True), at
 
 
+# ---------------------------------------------------------------- benchmarks
+
+
+def benchmark_has_cases(make: Callable[[], Sequence[Any]]) -> None:
+    """It returns cases with names of their own, an amount of work each, and at least one that is no peer's."""
+    cases = list(make())
+    names = [case.name for case in cases]
+    assert all(names), f"a case has no name: {names}"
+    assert len(set(names)) == len(names), f"two cases have one name: {names}"
+    assert any(not case.peer for case in cases), f"there is no case of our own: {names}"
+    for case in cases:
+        assert case.amount > 0, f"{case.name} does {case.amount} {case.unit}"
+
+
+def benchmark_runs(make: Callable[[], Sequence[Any]]) -> None:
+    """Each job that is no peer's runs, twice, as it will when it is timed."""
+    for case in make():
+        if not case.peer:
+            case.job()
+            case.job()
+
+
 SUITES: dict[str, Sequence[Check]] = {
     "games": (
         game_builds,
@@ -234,4 +256,5 @@ SUITES: dict[str, Sequence[Check]] = {
         drift_is_zero_at_the_old_policy,
         drift_has_zero_gradient_at_the_old_policy,
     ),
+    "benchmarks": (benchmark_has_cases, benchmark_runs),
 }

@@ -50,7 +50,7 @@ _CONTRACTS = {
     "algorithms": "an update of policies from a rollout, with its config",
     "figures": "data(parameters) and draw(data) -> matplotlib Figure, with the claim that it shows",
     "drawings": "draw(trace or witness) -> matplotlib Figure",
-    "benchmarks": "a function without parameters that returns the cases to time, each with a name and a job",
+    "benchmarks": "a function without parameters that returns the cases to time (marlcore.kit.benchmark.Case)",
     "conformance": "the checks of one extension point, each a function of the object under test that raises",
 }
 

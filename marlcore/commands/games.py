@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from marlcore import library
 from marlcore.cli_config import Positional, arg, parse
 from marlcore.games import MatrixGame
+from marlcore.kit.progress import Progress
+from marlcore.kit.tables import emit, table
 
 EXAMPLE = "marlcore games climbing"
 
@@ -33,12 +34,8 @@ def main(argv: Sequence[str]) -> int:
     entries = [library.describe(name) for name in names]
     if config.check:
         return _check(entries, config.json)
-    if config.json:
-        print(json.dumps({"games": [_as_data(entry) for entry in entries]}, indent=2, ensure_ascii=False))
-    elif config.name:
-        _show(entries[0])
-    else:
-        _list(entries)
+    shown = () if config.json else _one(entries[0]) if config.name else (_all(entries),)
+    emit({"games": [_as_data(entry) for entry in entries]}, *shown, as_json=config.json)
     return 0
 
 
@@ -52,70 +49,54 @@ def _as_data(entry: library.Entry) -> dict[str, Any]:
     }
 
 
-def _list(entries: list[library.Entry]) -> None:
-    from rich.console import Console
+def _all(entries: list[library.Entry]) -> Any:
     from rich.table import Table
 
-    table = Table(title=f"{len(entries)} games", show_lines=True)
-    table.add_column("game", no_wrap=True)
-    table.add_column("what is known", ratio=2)
-    table.add_column("source", ratio=1)
+    shown = Table(title=f"{len(entries)} games", show_lines=True)
+    shown.add_column("game", no_wrap=True)
+    shown.add_column("what is known", ratio=2)
+    shown.add_column("source", ratio=1)
     for entry in entries:
         facts = "\n".join(f"· {fact.describe()}" for fact in entry.facts)
-        table.add_row(entry.name, f"{entry.summary}\n{facts}".rstrip(), entry.source)
-    Console(highlight=False, markup=False).print(table)
+        shown.add_row(entry.name, f"{entry.summary}\n{facts}".rstrip(), entry.source)
+    return shown
 
 
-def _show(entry: library.Entry) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(highlight=False, markup=False)
+def _one(entry: library.Entry) -> Iterator[Any]:
     game = library.load(entry.name)
     states = "" if isinstance(game, MatrixGame) else f", {game.S} states, γ = {game.discount}"
-    actions = ", ".join(map(str, game.action_counts))
-    console.print(f"{entry.name}: {entry.summary}")
-    console.print(f"{type(game).__name__} of {game.n} agents with {actions} actions{states}")
-    console.print(f"source: {entry.source}")
+    yield f"{entry.name}: {entry.summary}"
+    yield f"{type(game).__name__} of {game.n} agents with {', '.join(map(str, game.action_counts))} actions{states}"
+    yield f"source: {entry.source}"
     for parameter in entry.parameters:
-        console.print(f"parameter {parameter.name}: {parameter.type_name}, {parameter.default} unless given")
-    table = Table("kind", "fact", "source")
-    for fact in entry.facts:
-        table.add_row(fact.kind, fact.describe(), fact.source)
-    console.print(table)
+        yield f"parameter {parameter.name}: {parameter.type_name}, {parameter.default} unless given"
+    yield table([{"kind": fact.kind, "fact": fact.describe(), "source": fact.source} for fact in entry.facts])
 
 
 def _check(entries: list[library.Entry], as_json: bool) -> int:
-    from rich.console import Console
-    from rich.progress import Progress
-
     results: list[tuple[str, library.FactResult]] = []
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("checking facts", total=sum(len(entry.facts) for entry in entries))
+    with Progress("checking facts", total=sum(len(entry.facts) for entry in entries)) as progress:
         for entry in entries:
-            progress.update(task, description=entry.name)
+            progress.say(entry.name)
             results += [(entry.name, result) for result in library.check(entry.name)]
-            progress.advance(task, len(entry.facts))
+            progress.advance(len(entry.facts))
     failed = [(name, result) for name, result in results if not result.holds]
-    if as_json:
-        facts = [
-            {
-                "game": name,
-                "kind": result.fact.kind,
-                "statement": result.fact.describe(),
-                "source": result.fact.source,
-                "error": result.error,
-                "tolerance": result.tolerance,
-                "holds": result.holds,
-            }
-            for name, result in results
-        ]
-        print(json.dumps({"facts": facts, "failed": len(failed)}, indent=2, ensure_ascii=False))
-    else:
-        for name, result in failed:
-            print(
-                f"FAILED {name}: {result.fact.describe()}: off by {result.error:.3g} (at most {result.tolerance:.3g})"
-            )
-        held = len(results) - len(failed)
-        print(f"{held} of {len(results)} recorded facts of {len(entries)} games hold")
+    lines = [
+        f"FAILED {name}: {result.fact.describe()}: off by {result.error:.3g}, where {result.tolerance:.3g} is allowed"
+        for name, result in failed
+    ]
+    lines.append(f"{len(results) - len(failed)} of {len(results)} recorded facts of {len(entries)} games hold")
+    emit({"facts": [_measured(*one) for one in results], "failed": len(failed)}, *lines, as_json=as_json)
     return 1 if failed else 0
+
+
+def _measured(name: str, result: library.FactResult) -> dict[str, Any]:
+    return {
+        "game": name,
+        "kind": result.fact.kind,
+        "statement": result.fact.describe(),
+        "source": result.fact.source,
+        "error": result.error,
+        "tolerance": result.tolerance,
+        "holds": result.holds,
+    }

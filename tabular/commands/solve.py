@@ -7,7 +7,7 @@ GAME is a library game with its parameters (``penalty:k=-30``), a file (``.npz``
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,6 +18,7 @@ from marlcore import policies
 from marlcore.cli_config import Positional, arg, parse
 from marlcore.errors import InputError
 from marlcore.games import Game, MarkovGame, MatrixGame, TeamGame, is_zero_sum
+from marlcore.kit.tables import cell, emit
 from marlcore.policies import Policy
 
 EXAMPLE = "marlcore solve matching_pennies"
@@ -64,10 +65,7 @@ def main(argv: Sequence[str]) -> int:
     for title, report in REPORTS.items():
         if report.applies(game):
             answer[title] = report.compute(game, policy)
-    if config.json:
-        print(json.dumps(answer, indent=2, ensure_ascii=False))
-    else:
-        _print(answer)
+    emit(answer, *_shown(answer), as_json=config.json)
     return 0
 
 
@@ -181,26 +179,22 @@ def _facts_of(text: str, game: Game) -> dict[str, Any]:
     return facts
 
 
-def _print(answer: dict[str, Any]) -> None:
-    from rich.console import Console
+def _shown(answer: dict[str, Any]) -> Iterator[Any]:
     from rich.table import Table
 
-    console = Console(highlight=False, markup=False)
-    console.print(", ".join(f"{key}: {_text(value)}" for key, value in answer["game"].items()), soft_wrap=True)
-    console.print(f"policy: {answer['policy']}")
+    yield ", ".join(f"{key}: {_text(value)}" for key, value in answer["game"].items())
+    yield f"policy: {answer['policy']}"
     for name, report in REPORTS.items():
         if name in answer:
-            console.print(f"\n{report.title}", style="bold", soft_wrap=True)
-            table = Table.grid(padding=(0, 2))
+            yield f"\n{report.title}"
+            rows = Table.grid(padding=(0, 2))
             for key, value in answer[name].items():
-                table.add_row(f"  {key}", _text(value))
-            console.print(table)
+                rows.add_row(f"  {key}", _text(value))
+            yield rows
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.10g}"
-    if isinstance(value, list):
-        shown = ", ".join(f"({_text(v)})" if isinstance(v, list) else _text(v) for v in value[:8])
-        return shown + (f", … ({len(value)} in all; --json shows them)" if len(value) > 8 else "")
-    return str(value)
+    if not isinstance(value, list):
+        return cell(value)
+    shown = ", ".join(map(cell, value[:8]))
+    return shown + (f", … ({len(value)} in all; --json shows them)" if len(value) > 8 else "")

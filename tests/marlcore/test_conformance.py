@@ -1,5 +1,7 @@
 """The suites pass what keeps its contract and catch what breaks one condition of it."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
@@ -106,6 +108,38 @@ def test_a_broken_command_is_caught(main, fault):
 def test_our_commands_conform(name):
     assert registry.summary("commands", name)
     assert conformance.check("commands", name).subject == name
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    job: object = int
+    amount: float = 1.0
+    unit: str = "calls"
+    peer: bool = False
+
+
+def test_a_benchmark_conforms():
+    def absent():
+        raise ImportError("a peer need not be installed")
+
+    assert conformance.check("benchmarks", lambda: [Case("ours"), Case("theirs", absent, peer=True)]).checks
+
+
+@pytest.mark.parametrize(
+    ("cases", "fault"),
+    [
+        ([], "no case of our own"),
+        ([Case("theirs", peer=True)], "no case of our own"),
+        ([Case("ours"), Case("ours")], "two cases have one name"),
+        ([Case("")], "has no name"),
+        ([Case("ours", amount=0.0)], r"ours does 0.0 calls"),
+        ([Case("ours", [1].pop)], "IndexError"),
+    ],
+)
+def test_a_broken_benchmark_is_caught(cases, fault):
+    with pytest.raises(ConformanceError, match=fault):
+        conformance.check("benchmarks", lambda: cases)
 
 
 def test_a_package_brings_the_suite_of_its_own_extension_point():
