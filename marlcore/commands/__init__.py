@@ -1,0 +1,1 @@
+"""The commands that the bottom package owns, one file each."""

@@ -1,0 +1,1 @@
+"""The commands of the exact solvers, one file each."""

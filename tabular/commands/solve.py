@@ -1,0 +1,200 @@
+"""``marlcore solve GAME``: what can be computed about a game: values of a policy, gaps, optima.
+
+GAME is a library game with its parameters (``penalty:k=-30``), a file (``.npz``, ``.nfg``), or a random game
+``random:S,A1,…,An`` (S states, A_i actions; made from ``--seed``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+
+from marlcore import policies
+from marlcore.cli_config import Positional, arg, parse
+from marlcore.errors import InputError
+from marlcore.games import Game, MarkovGame, MatrixGame, TeamGame, is_zero_sum
+from marlcore.kit.tables import cell, emit
+from marlcore.policies import Policy
+
+EXAMPLE = "marlcore solve matching_pennies"
+
+
+@dataclass(frozen=True)
+class Config:
+    """What ``marlcore solve`` takes."""
+
+    game: Positional[Annotated[str, arg(metavar="GAME")]]
+    """A library game (penalty:k=-30), a .npz or .nfg file, or random:S,A1,...,An."""
+    policy: str = "uniform"
+    """The policy that is evaluated: uniform, random, or a .json file with a table (S, A_i) for each agent."""
+    rewards: Literal["general", "zero-sum", "team"] = "general"
+    """What a random game's rewards are."""
+    discount: float = 0.9
+    """A random game's discount γ."""
+    seed: int = 0
+    """Seed of a random game and of a random policy."""
+    json: bool = False
+    """Print JSON instead of tables."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """One part of the answer: a title, the games that it is about, and what it computes."""
+
+    title: str
+    applies: Callable[[Game], bool]
+    compute: Callable[[Game, Policy], dict[str, Any]]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command."""
+    config = parse(Config, argv, "marlcore solve", "Values, gaps and optima of a game.", EXAMPLE)
+    rng = np.random.default_rng(config.seed)
+    game = read_game(config.game, config.rewards, config.discount, rng)
+    if game.kind != "float":
+        game = game.convert("float")
+    if game.batch_shape:
+        raise InputError(f"{config.game} is a batch of games of shape {game.batch_shape}: unstack it and solve each")
+    policy = read_policy(config.policy, game, rng)
+    answer = {"game": _facts_of(config.game, game), "policy": config.policy}
+    for title, report in REPORTS.items():
+        if report.applies(game):
+            answer[title] = report.compute(game, policy)
+    emit(answer, *_shown(answer), as_json=config.json)
+    return 0
+
+
+def read_game(text: str, rewards: str, discount: float, rng: np.random.Generator) -> Game:
+    """The game that ``text`` names."""
+    if Path(text).suffix in (".npz", ".nfg"):
+        from marlcore import io
+
+        return io.load(text)
+    family, _, details = text.partition(":")
+    if family == "random":
+        return _random_game(details, rewards, discount, rng)
+    from marlcore import library
+
+    return library.load(family, **_parameters(details, text))
+
+
+def _random_game(details: str, rewards: str, discount: float, rng: np.random.Generator) -> Game:
+    try:
+        states, *counts = (int(part) for part in details.split(","))
+    except ValueError:
+        raise InputError(f"a random game is random:S,A1,...,An with whole numbers, not random:{details}") from None
+    if rewards == "team":
+        return TeamGame.random(states, counts, rng, discount=discount)
+    return MarkovGame.random(states, counts, rng, discount=discount, zero_sum=rewards == "zero-sum")
+
+
+def _parameters(details: str, text: str) -> dict[str, Any]:
+    pairs = [part.partition("=") for part in details.split(",") if part]
+    for name, equals, value in pairs:
+        if not (name and equals and value):
+            raise InputError(f"parameters are written name:k=-30,n=4, not {text}")
+    return {name: value for name, _, value in pairs}
+
+
+def read_policy(text: str, game: Game, rng: np.random.Generator) -> Policy:
+    """The policy that ``text`` names."""
+    if text == "uniform":
+        return policies.uniform(game)
+    if text == "random":
+        return policies.random(game, rng)
+    if not text.endswith(".json"):
+        raise InputError(f"a policy is uniform, random or a .json file, not {text}")
+    try:
+        tables = json.loads(Path(text).read_text(encoding="utf-8"))
+        policy = tuple(np.array(table, dtype=float) for table in tables)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{text} is no JSON list of one table (S, A_i) for each agent: {error}") from None
+    return policies.check(game, policy, text)
+
+
+# ---------------------------------------------------------------- reports
+
+
+def values_and_gaps(game: Game, policy: Policy) -> dict[str, Any]:
+    """J of the policy from the start, what each agent could gain alone, and a bound on the error of these."""
+    from marlcore.responses import nash_gap
+    from marlcore.values import evaluate
+
+    gap = nash_gap(game, policy)
+    J = np.atleast_1d(evaluate(game, policy).J)
+    return {"J": J.tolist(), "gaps": gap.gaps.tolist(), "max_gap": float(gap.max), "error": float(gap.error)}
+
+
+def optimum(game: Game, policy: Policy) -> dict[str, Any]:
+    """The best joint policy of a team: policy iteration over joint actions, which is one agent with all of them."""
+    from marlcore.mdp import solve_mdp
+
+    team = as_team(game)
+    assert team is not None
+    joint = team.joint_actions
+    P = team.transitions if team.sparse else team.transitions.reshape(team.S, joint, team.S)
+    solution = solve_mdp(P, team.rewards.reshape(team.S, joint), team.discount)
+    actions = np.stack(np.unravel_index(solution.actions, team.action_counts), axis=-1)
+    return {"J": float((team.start * solution.V).sum()), "actions": actions.tolist(), "error": float(solution.error)}
+
+
+def as_team(game: Game) -> TeamGame | None:
+    """The game as a team game, if all players are paid the same."""
+    if isinstance(game, TeamGame):
+        return game
+    markov = game.as_markov(0) if isinstance(game, MatrixGame) else game
+    return markov.player(0) if (markov.rewards == markov.rewards[:1]).all() else None
+
+
+def duality_gap(game: Game, policy: Policy) -> dict[str, Any]:
+    """The sum of both players' gaps, 0 exactly at an equilibrium."""
+    from marlcore.responses import exploitability
+
+    assert not isinstance(game, TeamGame)
+    return {"exploitability": float(exploitability(game, policy))}
+
+
+REPORTS: dict[str, Report] = {
+    "values": Report("values of the policy, and what each agent could gain alone", lambda game: True, values_and_gaps),
+    "duality": Report(
+        "distance from equilibrium (zero-sum)",
+        lambda game: not isinstance(game, TeamGame) and is_zero_sum(game),
+        duality_gap,
+    ),
+    "optimum": Report("optimum of the team", lambda game: as_team(game) is not None, optimum),
+}
+"""What is reported about a game, in this order; each applies to some types of game."""
+
+
+def _facts_of(text: str, game: Game) -> dict[str, Any]:
+    facts: dict[str, Any] = {"name": game.name or text, "type": type(game).__name__, "agents": game.n}
+    facts["actions"] = list(game.action_counts)
+    if not isinstance(game, MatrixGame):
+        facts |= {"states": game.S, "discount": float(game.discount)}
+    return facts
+
+
+def _shown(answer: dict[str, Any]) -> Iterator[Any]:
+    from rich.table import Table
+
+    yield ", ".join(f"{key}: {_text(value)}" for key, value in answer["game"].items())
+    yield f"policy: {answer['policy']}"
+    for name, report in REPORTS.items():
+        if name in answer:
+            yield f"\n{report.title}"
+            rows = Table.grid(padding=(0, 2))
+            for key, value in answer[name].items():
+                rows.add_row(f"  {key}", _text(value))
+            yield rows
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, list):
+        return cell(value)
+    shown = ", ".join(map(cell, value[:8]))
+    return shown + (f", … ({len(value)} in all; --json shows them)" if len(value) > 8 else "")

@@ -1,0 +1,157 @@
+"""marlcore solve: values, gaps and optima of library games, files and random games."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+
+from marlcore import cli, io, policies
+from marlcore.games import MarkovGame, MatrixGame, TeamGame, stack
+from marlcore.values import evaluate
+
+
+def solve(capsys, *argv):
+    status = cli.main(["solve", *argv])
+    shown = capsys.readouterr()
+    assert status == 0, shown.err
+    return json.loads(shown.out)
+
+
+def refused(capsys, *argv):
+    assert cli.main(["solve", *argv]) == 2
+    err = capsys.readouterr().err
+    assert len(err.splitlines()) == 1
+    return err
+
+
+def test_matching_pennies(capsys):
+    answer = solve(capsys, "matching_pennies", "--json")
+    assert answer["game"] == {"name": "matching_pennies", "type": "MatrixGame", "agents": 2, "actions": [2, 2]}
+    assert answer["values"] == {"J": [0.0, 0.0], "gaps": [0.0, 0.0], "max_gap": 0.0, "error": 0.0}
+    assert answer["duality"]["exploitability"] == 0
+    assert "optimum" not in answer
+
+
+def test_a_policy_from_a_file(capsys, tmp_path):
+    # both show heads: the row player wins 1, the column player would gain 2 by showing tails
+    (tmp_path / "heads.json").write_text("[[1, 0], [1, 0]]")
+    answer = solve(capsys, "matching_pennies", "--policy", str(tmp_path / "heads.json"), "--json")
+    assert sorted(answer["values"]["J"]) == [-1, 1]
+    assert sorted(answer["values"]["gaps"]) == [0, 2]
+    assert answer["duality"]["exploitability"] == 2
+
+
+def test_the_optimum_of_a_common_payoff_game(capsys):
+    # Claus & Boutilier 1998: the climbing game's optimum is 11 at the first action of both
+    answer = solve(capsys, "climbing", "--json")
+    assert answer["optimum"] == {"J": 11.0, "actions": [[0, 0]], "error": 0.0}
+    answer = solve(capsys, "penalty:k=-30", "--json")
+    assert answer["values"]["J"] == pytest.approx([(10 + 2 + 10 - 60) / 9] * 2)
+
+
+def test_the_optimum_of_a_random_team_is_the_best_of_all_deterministic_policies(capsys):
+    answer = solve(capsys, "random:2,2,3", "--rewards", "team", "--seed", "5", "--discount", "0.7", "--json")
+    game = TeamGame.random(2, (2, 3), np.random.default_rng(5), discount=0.7)
+    best = max(
+        evaluate(game, policies.deterministic(game, (first, second))).J
+        for first in itertools.product(range(2), repeat=2)
+        for second in itertools.product(range(3), repeat=2)
+    )
+    assert answer["optimum"]["J"] == pytest.approx(best, abs=1e-12)
+    first, second = np.transpose(answer["optimum"]["actions"])
+    attained = evaluate(game, policies.deterministic(game, (first, second))).J
+    assert attained == pytest.approx(best, abs=1e-12)
+    assert "duality" not in answer
+
+
+def test_a_random_game_is_a_function_of_the_seed(capsys):
+    def values(seed):
+        return solve(capsys, "random:2,2,2", "--policy", "random", "--seed", str(seed), "--json")["values"]
+
+    assert values(1) == values(1)
+    assert values(1) != values(2)
+
+
+def test_zero_sum_games_report_the_duality_gap(capsys):
+    answer = solve(capsys, "random:3,2,3", "--rewards", "zero-sum", "--json")
+    assert answer["duality"]["exploitability"] == pytest.approx(sum(answer["values"]["gaps"]))
+    assert answer["values"]["J"][0] == pytest.approx(-answer["values"]["J"][1])
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".nfg"])
+def test_a_file(suffix, capsys, tmp_path):
+    game = MatrixGame(np.array([[[3.0, 0.0], [5.0, 1.0]], [[3.0, 5.0], [0.0, 1.0]]]))
+    io.save(game, tmp_path / f"dilemma{suffix}")
+    answer = solve(capsys, str(tmp_path / f"dilemma{suffix}"), "--json")
+    # uniform: (3 + 0 + 5 + 1)/4 each; defecting pays (5 + 1)/2
+    assert answer["values"]["J"] == [2.25, 2.25]
+    assert answer["values"]["gaps"] == [0.75, 0.75]
+
+
+def test_a_file_of_rationals(capsys, tmp_path):
+    game = MarkovGame.random(2, (2, 2), np.random.default_rng(0)).convert("rational")
+    io.save(game, tmp_path / "game.npz")
+    plain = solve(capsys, "random:2,2,2", "--json")
+    assert solve(capsys, str(tmp_path / "game.npz"), "--json")["values"]["J"] == pytest.approx(plain["values"]["J"])
+
+
+def test_a_table_for_people(capsys):
+    assert cli.main(["solve", "climbing"]) == 0
+    out = capsys.readouterr().out
+    assert "optimum of the team" in out
+    assert "(0, 0)" in out
+    assert "{" not in out
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["random:2,x"], "random:S,A1,...,An"),
+        (["random:"], "random:S,A1,...,An"),
+        (["random:2"], "action_counts"),
+        (["random:2,2,2,2", "--rewards", "zero-sum"], "two players"),
+        (["random:2,2", "--discount", "1"], "discount must be in [0, 1), not 1"),
+        (["random:2,2", "--rewards", "mixed"], "'general', 'zero-sum', 'team'"),
+        (["random:2,2", "--policy", "greedy"], "a policy is uniform, random or a .json file, not greedy"),
+        (["random:2,2", "--policy", "absent.json"], "absent.json: No such file"),
+        (["penalty:k"], "name:k=-30,n=4"),
+        (["penalty:k=x"], "k"),
+        (["penalty:j=1"], "'j'"),
+        (["climbin"], "climbing"),
+        (["absent.npz"], "absent.npz"),
+        ([], "GAME"),
+    ],
+)
+def test_bad_input_is_one_line(argv, words, capsys):
+    assert words in refused(capsys, *argv)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[[0.5, 0.6], [1, 0]]", "is not a distribution"),
+        ("[[0.5, 0.5]]", "1 tables"),
+        ("[[0.2, 0.3, 0.5], [1, 0]]", "shape"),
+        ("{not json", "no JSON list"),
+        ('[[1, 0], ["a", 0]]', "no JSON list"),
+    ],
+)
+def test_a_bad_policy_file_is_one_line(text, words, capsys, tmp_path):
+    path = tmp_path / "policy.json"
+    path.write_text(text)
+    err = refused(capsys, "matching_pennies", "--policy", str(path))
+    assert words in err
+    assert "policy.json" in err
+
+
+def test_a_damaged_file_is_one_line(capsys, tmp_path):
+    path = tmp_path / "game.npz"
+    path.write_bytes(b"PK\x03\x04 not really")
+    assert "game.npz" in refused(capsys, str(path))
+
+
+def test_a_batch_is_refused(capsys, tmp_path):
+    rng = np.random.default_rng(0)
+    io.save(stack([MatrixGame.random((2, 2), rng) for _ in range(3)]), tmp_path / "batch.npz")
+    assert "batch of games of shape (3,)" in refused(capsys, str(tmp_path / "batch.npz"))
