@@ -21,6 +21,7 @@ import math
 import os
 import re
 import tempfile
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -161,9 +162,9 @@ def _read_array(file: IO[bytes], info: zipfile.ZipInfo) -> np.ndarray:
         if min(shape, default=0) < 0 or size != info.file_size - file.tell():
             raise ValueError(f"it should be {size} bytes long and is {info.file_size - file.tell()}")
         content = np.frombuffer(file.read(size), dtype=dtype)
-    except (ValueError, KeyError) as error:
+        return content.reshape(shape, order="F" if fortran else "C").copy()
+    except (ValueError, KeyError, SyntaxError, tokenize.TokenError) as error:  # the last two: NumPy parses its headers
         raise InputError(f"{info.filename!r} is not an array ({error}); save or fetch the file again") from None
-    return content.reshape(shape, order="F" if fortran else "C").copy()
 
 
 def _header(array: np.ndarray) -> dict[str, Any]:
