@@ -154,7 +154,7 @@ class _Reader:
             match = _TOKEN.match(self._text, at)
             if match is None:
                 self.at = at
-                found = self._text[at:].split(maxsplit=1)[0][:40]
+                found = self._text[at : at + 40].split()[0]
                 unclosed = "a text without its closing quotation mark"
                 self.refuse(unclosed if found[0] == '"' else f"{found!r} has no meaning here")
             kind = str(match.lastgroup)
@@ -167,8 +167,8 @@ class _Reader:
         self.kind, self.value, self.at = next(self._tokens)
 
     def refuse(self, what: str) -> NoReturn:
-        line = self._text.count("\n", 0, self.at) + 1
-        column = self.at - self._text.rfind("\n", 0, self.at)
+        before = self._text[: self.at]
+        line, column = before.count("\n") + 1, self.at - before.rfind("\n")
         raise InputError(f"{self.source}, line {line}, column {column}: {what}")
 
     def _expect(self, kind: str, what: str) -> str:
@@ -199,7 +199,7 @@ class _Reader:
         at, spelled = self.at, self._expect("number", what)
         try:
             _, _, exponent = spelled.lower().partition("e")
-            if abs(int(exponent or 0)) > _LARGEST_EXPONENT:
+            if abs(int(exponent or "0")) > _LARGEST_EXPONENT:
                 raise ValueError(f"its exponent is beyond ±{_LARGEST_EXPONENT}")
             return Fraction(spelled)
         except (ValueError, ZeroDivisionError) as error:
@@ -220,8 +220,11 @@ def _array(payoffs: list[Fraction], kind: Kind, source: str) -> Any:
     try:
         return numbers.convert(exact, kind)
     except OverflowError:
-        worst = max(payoffs, key=abs)
-        raise InputError(f"{source}: the payoff {float(str(worst)[:1]):g}… is too large for a float") from None
+        largest = max(abs(payoff) for payoff in payoffs)
+        power = largest.numerator.bit_length() - largest.denominator.bit_length()
+        raise InputError(
+            f"{source}: a payoff of about ±2^{power} is too large for a float; load it as rational"
+        ) from None
 
 
 def _names(what: str, given: Sequence[str] | None, count: int, pattern: str) -> list[str]:

@@ -153,17 +153,17 @@ def _members(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 def _read_array(file: IO[bytes], info: zipfile.ZipInfo) -> np.ndarray:
     try:
-        version = np.lib.format.read_magic(file)
-        read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
-        shape, fortran, dtype = read(file)
+        if np.lib.format.read_magic(file) != (1, 0):
+            raise ValueError("its version is not the one that NumPy writes for plain arrays")
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
         if dtype.hasobject:
             raise ValueError("it holds Python objects, which are not loaded")
         size = math.prod(shape) * dtype.itemsize
-        if min(shape, default=0) < 0 or size != info.file_size - file.tell():
+        if size != info.file_size - file.tell():
             raise ValueError(f"it should be {size} bytes long and is {info.file_size - file.tell()}")
         content = np.frombuffer(file.read(size), dtype=dtype)
         return content.reshape(shape, order="F" if fortran else "C").copy()
-    except (ValueError, KeyError, SyntaxError, tokenize.TokenError) as error:  # the last two: NumPy parses its headers
+    except (ValueError, SyntaxError, tokenize.TokenError) as error:  # the last two: NumPy parses its headers
         raise InputError(f"{info.filename!r} is not an array ({error}); save or fetch the file again") from None
 
 
@@ -204,7 +204,7 @@ def _game(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Game:
         fields["discount"] = fields["discount"].item()
     if sparse:
         data, indices, indptr = (fields.pop(name) for name in parts)
-        fields["transitions"] = _csr(data, indices, indptr, fields["start"].shape[-1:])
+        fields["transitions"] = _csr(data, indices, indptr, fields["start"].shape)
     return TYPES[header["type"]](**fields, batch_shape=tuple(header["batch_shape"]), name=header["name"])
 
 

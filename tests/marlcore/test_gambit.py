@@ -74,6 +74,19 @@ def test_numbers_are_read_as_the_rationals_that_they_spell(spelled, value):
     assert gambit.parse(text).game.payoffs.item() == float(value)
 
 
+def test_strategies_that_are_only_counted_are_called_by_their_numbers():
+    assert gambit.parse(HEAD + "{ 3 2 }" + " 0" * 12).strategies == (("1", "2", "3"), ("1", "2"))
+
+
+def test_exponents_reach_beyond_every_float_and_no_further():
+    for spelled in ("1e400", "1e-400", "1e308", "1.5E-324"):
+        form = gambit.parse('NFG 1 R "" { "only" } { 1 } ' + spelled, "rational")
+        assert fractions(form.game.payoffs) == [Fraction(spelled)]
+    for spelled in ("1e401", "-1e-401", "1e-99999999"):
+        with pytest.raises(InputError, match="its exponent is beyond ±400"):
+            gambit.parse('NFG 1 R "" { "only" } { 1 } ' + spelled, "rational")
+
+
 def test_a_fraction_is_rounded_once():
     # 2/3 of the two roundings p → float, q → float, p/q goes wrong for these two integers beyond 2^53
     p, q = 2**60 + 1, 3**39
@@ -91,6 +104,25 @@ def test_exact_games_read_back_equal(counts, outcomes):
     assert (again.payoffs == game.payoffs).all()
     assert again.payoffs.shape == shape
     assert again.name == game.name
+    assert ('"Outcome 1"' in gambit.format(game, outcomes=outcomes)) == outcomes
+
+
+@pytest.mark.parametrize(
+    ("value", "spelled"),
+    [
+        (3.0, "3"),
+        (-7.0, "-7"),
+        (0.1, "0.1"),
+        (-1 / 3, "-0.3333333333333333"),
+        (1e-8, "1e-08"),
+        (2.0**53 - 1, "9007199254740991"),
+        (2.0**53, "9007199254740992.0"),
+        (-(2.0**53), "-9007199254740992.0"),
+        (1e22, "1e22"),  # Gambit 16.7.0 refuses "1e+22"
+    ],
+)
+def test_floats_are_spelled_shortly_and_as_gambit_takes_them(value, spelled):
+    assert gambit.format(MatrixGame(np.array([[value]]))).split()[-1] == spelled
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=4, max_size=4), st.booleans())
@@ -161,7 +193,8 @@ def test_only_one_matrix_game_of_numbers_is_written():
         (HEAD + "{ 1 1 }\n1 1/0", "line 2, column 3: '1/0' is not a number"),
         (HEAD + "{ 1 1 }\n1 1e999999999", "line 2, column 3: '1e999999999' is not a number: its exponent"),
         (HEAD + "{ 1 1 }\n1 nan", "line 2, column 3: 'nan' stands where a payoff"),
-        (HEAD + "{ 1 1 }\n1 1e400", "too large for a float"),
+        (HEAD + "{ 1 1 }\n1 -1e400", r"a\.nfg: a payoff of about ±2\^132[89] is too large for a float"),
+        (HEAD + "{ 1 1 } " + "?" * 99, f"column 33: '{'[?]' * 40}' has no meaning"),
         (HEAD + '{ 1 1 } "comment', "column 33: a text without its closing quotation mark"),
         (HEAD + '{ 1 1 } { { "o" 1 } } 1', "'}' stands where a payoff"),
         (HEAD + '{ 1 1 } { { "o" 1, 2 } } 2', "2 where the number of an outcome should be: an integer from 0 to 1"),

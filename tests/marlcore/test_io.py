@@ -21,6 +21,7 @@ def games():
     return {
         "matrix": MatrixGame.random((2, 3), rng),
         "matrix batch": MatrixGame.random((2, 3, 2), rng, batch=(2, 3)),
+        "matrix batch of one": MatrixGame.random((2, 2), rng, batch=1),
         "matrix rational": MatrixGame.random((2, 3), rng).convert("rational"),
         "matrix integers among rationals": MatrixGame(np.array([[[0, flint.fmpq(-1, 3)]], [[1, 2]]], dtype=object)),
         "markov": MarkovGame.random(3, (2, 3), rng, discount=0.1),
@@ -187,6 +188,7 @@ TAMPERED = {
     "batch": (header(GAMES["team"], batch_shape=[3]), "do not start with|must have shape|different number of axes"),
     "batch type": (header(GAMES["team"], batch_shape="no"), "header: batch_shape is 'no'"),
     "batch size": (header(GAMES["team"], batch_shape=[-1]), r"header: batch_shape is \[-1\]"),
+    "batch of none": (header(GAMES["team"], batch_shape=[0]), r"header: batch_shape is \[0\]"),
     "name": (header(GAMES["team"], name=5), "header: name is 5"),
     "no name": (header(GAMES["team"], name=...), "header: name is None"),
     "not json": (changed(GAMES["team"], "header", lambda _: np.array("{")), "header is not one JSON text"),
