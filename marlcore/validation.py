@@ -89,11 +89,11 @@ def _check_rows(name: str, array: Any, batch_axes: int, action_axes: int | None)
     if kind == "rational":
         off, negative = total != 1, (values < 0).any(-1)
     elif kind == "ball":
-        off = np.vectorize(lambda x: not x.overlaps(_one_ball()), otypes=[bool])(total)
+        off = np.vectorize(lambda x: not (x.is_finite() and x.overlaps(_one_ball())), otypes=[bool])(total)
         negative = np.vectorize(lambda x: bool(x < 0), otypes=[bool])(values).any(-1)
     else:
         slack = TOLERANCE if values.dtype.itemsize == 8 else 1e-5
-        off, negative = abs(total - 1) > slack, (values < 0).any(-1)
+        off, negative = ~(abs(total - 1) <= slack), (values < 0).any(-1)  # written so that NaN is off
     bad = np.asarray(off | negative if kind != "torch" else (off | negative).cpu().numpy())
     if bad.any():
         index = tuple(int(x) for x in np.argwhere(np.atleast_1d(bad))[0])[: bad.ndim]
