@@ -1,0 +1,189 @@
+"""The registry behind ``names``, ``load``, ``describe`` and ``check``: one entry per named game.
+
+A builder is a function with typed parameters that returns a game, in rationals wherever its data are rational. The
+decorator ``game`` registers it; its annotations are the types that ``load`` checks. The types are ``int``,
+``Fraction`` (integers, fractions, decimals and strings such as "1/3"; 0.1 means 1/10) and ``Literal`` of strings.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import inspect
+import typing
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib.metadata import entry_points
+from typing import Any
+
+from marlcore.errors import InputError
+from marlcore.games import Game
+from marlcore.library.facts import Fact, FactResult
+from marlcore.numbers import Kind
+
+GROUP = "marlcore.games"
+"""The entry point group through which third parties add games."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a named game: its type is ``int``, ``Fraction`` or ``Literal`` of strings."""
+
+    name: str
+    type: Any
+    default: Any
+
+    @property
+    def type_name(self) -> str:
+        """How the type reads in a table."""
+        choices = typing.get_args(self.type)
+        return " | ".join(map(str, choices)) if choices else {Fraction: "number"}.get(self.type, self.type.__name__)
+
+    def parse(self, value: Any, game_name: str) -> Any:
+        """``value`` as the parameter's type, or an error that says what fits."""
+        wrong = InputError(f"parameter {self.name} of {game_name} must be {self._wanted()}, not {value!r}")
+        choices = typing.get_args(self.type)
+        if choices:
+            if value not in choices:
+                raise wrong
+            return value
+        if isinstance(value, bool):
+            raise wrong
+        try:
+            # a float means the decimal that it prints as
+            exact = Fraction(repr(value)) if isinstance(value, float) else Fraction(value)
+        except (ValueError, TypeError, ZeroDivisionError):
+            raise wrong from None
+        if self.type is int:
+            if exact.denominator != 1:
+                raise wrong
+            return int(exact)
+        return exact
+
+    def _wanted(self) -> str:
+        choices = typing.get_args(self.type)
+        if choices:
+            return "one of " + ", ".join(map(repr, choices))
+        return "an integer" if self.type is int else "a number (an integer, a decimal or a fraction such as '1/3')"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the library knows about a named game; ``facts`` are those that hold at the default parameters."""
+
+    name: str
+    summary: str
+    source: str
+    family: str
+    parameters: tuple[Parameter, ...]
+    facts: tuple[Fact, ...]
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        rows = "".join(
+            f"<tr><td>{escape(f.kind)}</td><td>{escape(f.describe())}</td><td>{escape(f.source)}</td></tr>"
+            for f in self.facts
+        )
+        parameters = ", ".join(f"{p.name}: {p.type_name} = {p.default}" for p in self.parameters)
+        return (
+            f"<b>{escape(self.name)}</b>({escape(parameters)}): {escape(self.summary)}<br><i>{escape(self.source)}</i>"
+            f"<table><tr><th>fact</th><th>statement</th><th>source</th></tr>{rows}</table>"
+        )
+
+
+@dataclass(frozen=True)
+class _Named:
+    name: str
+    summary: str
+    source: str
+    build: Callable[..., Game]
+    facts: Callable[..., Sequence[Fact]]
+    parameters: tuple[Parameter, ...]
+
+
+_GAMES: dict[str, _Named] = {}
+
+B = typing.TypeVar("B", bound=Callable[..., Game])
+
+
+def game(
+    name: str, summary: str, source: str, facts: Callable[..., Sequence[Fact]] | Sequence[Fact] = ()
+) -> Callable[[B], B]:
+    """Register a builder under ``name``; ``facts`` is a tuple, or a function of the builder's parameters."""
+
+    def register(build: B) -> B:
+        if name in _GAMES:
+            raise InputError(f"two games are called {name!r}: {_GAMES[name].build.__module__} and {build.__module__}")
+        known = facts if callable(facts) else lambda **_: facts
+        _GAMES[name] = _Named(name, summary, source, build, known, _parameters(build))
+        return build
+
+    return register
+
+
+def names() -> list[str]:
+    """The names of every game, installed third parties' included, in alphabetical order."""
+    return sorted(_GAMES.keys() | {p.name for p in entry_points(group=GROUP)})
+
+
+def load(name: str, *, kind: Kind = "float", **params: Any) -> Game:
+    """The named game, its numbers of ``kind``; a parameter left out keeps its default.
+
+    ``load("penalty", k=-30)``, ``load("biased_rock_paper_scissors", kind="rational")``. A random game's numbers are
+    floats, which ``kind="rational"`` takes as the dyadic numbers that they are; sparse games are floats only.
+    """
+    named = _find(name)
+    built = _build(named, _parse(named, params))
+    return built if built.kind == kind else built.convert(kind)
+
+
+def describe(name: str) -> Entry:
+    """What is known about the named game."""
+    named = _find(name)
+    defaults = {p.name: p.default for p in named.parameters}
+    family = named.build.__module__.rpartition(".")[2]
+    return Entry(name, named.summary, named.source, family, named.parameters, tuple(named.facts(**defaults)))
+
+
+def check(name: str, **params: Any) -> list[FactResult]:
+    """Measure every fact of the named game on the game, in exact numbers where the game is made of them."""
+    named = _find(name)
+    values = _parse(named, params)
+    built = _build(named, values)
+    return [fact.check(built) for fact in named.facts(**values)]
+
+
+def _build(named: _Named, values: dict[str, Any]) -> Any:
+    return dataclasses.replace(named.build(**values), name=named.name)
+
+
+def _find(name: str) -> _Named:
+    if name not in _GAMES:
+        for point in entry_points(group=GROUP, name=name):
+            point.load()
+    if name not in _GAMES:
+        raise InputError(f"there is no game called {name!r}{_nearest(str(name), names())}")
+    return _GAMES[name]
+
+
+def _parse(named: _Named, params: dict[str, Any]) -> dict[str, Any]:
+    known = {p.name: p for p in named.parameters}
+    for given in params:
+        if given not in known:
+            hint = _nearest(given, list(known)) or (
+                f"; it has {', '.join(known)}" if known else "; it has no parameters"
+            )
+            raise InputError(f"{named.name} has no parameter {given!r}{hint}")
+    return {p.name: p.parse(params.get(p.name, p.default), named.name) for p in named.parameters}
+
+
+def _nearest(word: str, words: list[str]) -> str:
+    close = difflib.get_close_matches(word, words, n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+
+
+def _parameters(build: Callable[..., Game]) -> tuple[Parameter, ...]:
+    types = typing.get_type_hints(build)
+    return tuple(Parameter(p.name, types[p.name], p.default) for p in inspect.signature(build).parameters.values())
