@@ -1,28 +1,36 @@
-"""What is known about a game, as data that can be checked: err(fact, game) ≤ tolerance.
+"""What is known about a game, as data that can be checked: error(game) ≤ tolerance(game).
 
-    Equilibrium        max_i [max_{π^i} J^i(π^i, π^{-i}) − J^i(π)] and the payoffs' error
-    EquilibriumSet     the worst of its equilibria; its count is a statement for an independent enumeration
-    Value              v − min_j (xᵀR)_j and max_i (Ry)_i − v, for the recorded x and y of a zero-sum game
-    Optimum            the largest common payoff, against the recorded one and where it is attained
-    Gap                the distance between a profile's Nash gap and the recorded gap
+    Equilibrium         max_i [max_{π^i} J^i(π^i, π^{-i}) − J^i(π)], and the error of what it pays
+    PerfectEquilibrium  the same from every state of a Markov game, and its values at named states
+    EquilibriumSet      the worst of its equilibria; the count is a statement for an independent enumeration
+    Value               v − min_j (xᵀR)_j and max_i (Ry)_i − v, for the recorded x and y of a zero-sum game
+    Optimum             the largest common payoff, and that it is attained exactly where recorded
+    TeamOptimum         max_s |max_a [r(s,a) + γ Σ_s' P(s'|s,a) V(s')] − V(s)| for the recorded V
+    SharedOptimum       the best common payoff when all players must use one strategy
+    Gap                 the distance between a profile's Nash gap and the recorded one
+    Measured            the distance between a number that a function measures on the game and the recorded one
 
-The tolerance is 0 for exact data on an exact game, half a unit in the last digit for printed decimals, and what the
-fact says for strategies that are no rationals. Strategies are indexed by player; numbers are integers, fractions or
-strings. A fact of a theorem's own (a sharp constant, a fitted table) lives beside its game and subclasses ``Fact``.
+The tolerance is 0 for exact data on an exact game, half a unit in the last digit for printed decimals (strings with a
+point), and the recorded slack for strategies that are no rationals. Strategies are listed by player; numbers are
+integers, fractions or strings.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from marlcore import numbers
 from marlcore.errors import InputError
-from marlcore.games import Game, MatrixGame, is_zero_sum
+from marlcore.games import Game, MatrixGame, TeamGame, is_zero_sum
 from marlcore.library.exact import exact, last_digit
+from marlcore.responses import best_response, nash_gap
+from marlcore.values import evaluate
 
 Number = int | Fraction | str
 Strategy = tuple[Any, ...]
@@ -66,13 +74,13 @@ class Fact:
         if game.kind == "rational":
             return Fraction(0)
         payoffs = game.payoffs if isinstance(game, MatrixGame) else game.rewards
-        return ROUND_OFF * max(1, Fraction(float(np.abs(payoffs).max())))
+        return ROUND_OFF * max(1, Fraction(float(numbers.convert(numbers.absolute(payoffs), "float").max())))
 
     def check(self, game: Any) -> FactResult:
         """Measure the fact on a game."""
-        error, tolerance = self.error(game), self.tolerance(game)
-        holds = bool(error <= numbers.number(tolerance, game.kind))
-        return FactResult(self, float(numbers.convert(np.asarray(error), "float")), float(tolerance), holds)
+        error, tolerance = np.asarray(self.error(game)), self.tolerance(game)
+        holds = bool(error <= numbers.number(tolerance, numbers.kind_of(error)))
+        return FactResult(self, float(numbers.convert(error, "float")), float(tolerance), holds)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,14 +100,47 @@ class Equilibrium(Fact):
 
     def error(self, game: Any) -> Any:
         """The larger of the Nash gap and the error of the payoffs."""
-        gap, payoffs = nash_gap(game, read_profile(game, self.profile))
+        profile = read_profile(game, self.profile)
+        gap = nash_gap(game, profile).max
         if self.payoffs is None:
             return gap
-        return numbers.maximum(gap, distance(payoffs, exact(self.payoffs, game.kind)))
+        # a matrix game is evaluated as one state
+        paid = evaluate(game, profile).J
+        return numbers.maximum(gap, distance(paid, exact(self.payoffs, game.kind)))
 
     def tolerance(self, game: Any) -> Fraction:
         """Round-off, the slack, or half the last printed digit of the payoffs."""
         return max(super().tolerance(game), Fraction(self.slack), last_digit(*(self.payoffs or ())))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerfectEquilibrium(Fact):
+    """A Markov-perfect equilibrium: no player gains by leaving it at any state; and its values at named states."""
+
+    profile: tuple[Strategy, ...] | str
+    """The strategies, or the name of the data file that holds them (``player0``, ``player1``, …)."""
+    values: tuple[tuple[int, tuple[Number, ...]], ...]
+    """(state, every player's value there)."""
+    label: str
+    slack: Number = 0
+
+    def describe(self) -> str:
+        """The values at the named states."""
+        at = ", ".join(f"V({state}) = {written(values)}" for state, values in self.values)
+        return f"Markov-perfect equilibrium, {self.label}: {at}"
+
+    def error(self, game: Any) -> Any:
+        """The largest gain by leaving at any state, and the distance from the recorded values."""
+        profile = read_profile(game, self.profile)
+        V = evaluate(game, profile).V
+        gains = [numbers.amax(best_response(game, profile, i).V - V[i], 0) for i in range(game.n)]
+        wrong = [distance(V[:, state], exact(values, game.kind)) for state, values in self.values]
+        return numbers.amax(np.array([*gains, *wrong]), 0)
+
+    def tolerance(self, game: Any) -> Fraction:
+        """Round-off, the slack, or half the last printed digit of the values."""
+        printed = last_digit(*(v for _, values in self.values for v in values))
+        return max(super().tolerance(game), Fraction(self.slack), printed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +163,7 @@ class EquilibriumSet(Fact):
         distinct = {tuple(tuple(map(Fraction, s)) for s in p) for p in self.profiles}
         if len(distinct) != len(self.profiles) or len(distinct) > self.count:
             raise InputError(f"{len(self.profiles)} profiles, {len(distinct)} of them distinct, of {self.count} in all")
-        gaps = [nash_gap(game, read_profile(game, p))[0] for p in self.profiles]
+        gaps = [nash_gap(game, read_profile(game, p)).max for p in self.profiles]
         return numbers.amax(np.array(gaps), 0)
 
 
@@ -177,8 +218,81 @@ class Optimum(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TeamOptimum(Fact):
+    """The optimal values of a team game and an optimal joint action at every state."""
+
+    values: tuple[Number, ...]
+    actions: tuple[tuple[int, ...], ...]
+    """``actions[s]`` is the joint action at state s."""
+
+    def describe(self) -> str:
+        """The values and the actions."""
+        return f"optimal values {written(self.values)}, by the joint actions {', '.join(map(str, self.actions))}"
+
+    def error(self, game: TeamGame) -> Any:
+        """Bellman's residual of the values, and how far the recorded actions fall short of them."""
+        V = exact(self.values, game.kind)
+        Q = (game.rewards + game.discount * (game.transitions @ V)).reshape(game.S, -1)
+        chosen = [int(np.ravel_multi_index(a, game.action_counts)) for a in self.actions]
+        played = Q[np.arange(game.S), chosen]
+        return numbers.maximum(distance(numbers.amax(Q, 1), V), distance(played, V))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedOptimum(Fact):
+    """The best common payoff when every player must use the same strategy (two actions, symmetric payoffs).
+
+    J(p) = Σ_k C(n,k) p^k (1−p)^{n−k} c_k, c_k the payoff where k players use action 0, is written on each side of
+    the recorded p in Bernstein's basis, whose coefficients bound it: p is proved best where none of v − J's is negative.
+    """
+
+    value: Number
+    first: Number
+    """The probability of action 0."""
+
+    def describe(self) -> str:
+        """The value and the strategy."""
+        return f"best shared strategy ({self.first} on action 0) pays {self.value}"
+
+    def error(self, game: MatrixGame) -> Any:
+        """The distance of J(p) from the value, and by how much any other p could exceed it."""
+        n, table = game.n, game.payoffs[0]
+        coefficients = np.array([table[(0,) * k + (1,) * (n - k)] for k in range(n + 1)])
+        value, first = numbers.number(self.value, game.kind), numbers.number(self.first, game.kind)
+        left, right = _split(coefficients, first)
+        return numbers.maximum(
+            numbers.absolute(left[-1] - value), _excess(left, value) + _excess(right, value)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured(Fact):
+    """A number that ``measure`` takes from the game, or several, and what it is known to be."""
+
+    what: str
+    value: Number | tuple[Number, ...]
+    measure: Callable[[Any], Any]
+
+    def describe(self) -> str:
+        """What is measured and its value."""
+        return f"{self.what} = {written(self.value)}"
+
+    def error(self, game: Any) -> Any:
+        """The distance between the measured and the recorded numbers."""
+        measured = np.asarray(self.measure(game))
+        kind = numbers.kind_of(measured)
+        return distance(measured, exact(self.value, kind))
+
+    def tolerance(self, game: Any) -> Fraction:
+        """Round-off where the measure is made of floats, or half the last printed digit."""
+        values = self.value if isinstance(self.value, tuple) else (self.value,)
+        rounding = ROUND_OFF if numbers.kind_of(np.asarray(self.measure(game))) == "float" else Fraction(0)
+        return max(super().tolerance(game), last_digit(*values), rounding)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Gap(Fact):
-    """A profile and how much the player who gains most could gain by leaving it: no equilibrium where it is positive."""
+    """A profile and the most that a player could gain by leaving it: where it is positive, no equilibrium."""
 
     profile: tuple[Strategy, ...]
     gap: Number
@@ -190,7 +304,7 @@ class Gap(Fact):
 
     def error(self, game: Any) -> Any:
         """The distance between the gap and the recorded one."""
-        gap, _ = nash_gap(game, read_profile(game, self.profile))
+        gap = nash_gap(game, read_profile(game, self.profile)).max
         return numbers.absolute(gap - numbers.number(self.gap, game.kind))
 
     def tolerance(self, game: Any) -> Fraction:
@@ -198,14 +312,17 @@ class Gap(Fact):
         return max(super().tolerance(game), last_digit(self.gap))
 
 
-def read_profile(game: Game, profile: tuple[Strategy, ...]) -> tuple[Any, ...]:
+def read_profile(game: Game, profile: tuple[Strategy, ...] | str) -> tuple[Any, ...]:
     """The recorded strategies as tables in the game's kind of number; a flat row of a Markov game is pure actions."""
+    if isinstance(profile, str):
+        with np.load(Path(__file__).parent / "data" / profile, allow_pickle=False) as file:
+            return tuple(file[f"player{i}"] for i in range(game.n))
     if len(profile) != game.n:
         raise InputError(f"the recorded profile has {len(profile)} strategies, the game {game.n} players")
     tables = []
     for strategy, actions in zip(profile, game.action_counts, strict=True):
         if isinstance(game, MatrixGame) or np.ndim(strategy) == 2:
-            tables.append(strategy if isinstance(strategy, np.ndarray) else exact(strategy, game.kind))
+            tables.append(exact(strategy, game.kind))
         else:
             tables.append(exact(np.eye(actions, dtype=int)[np.asarray(strategy)].tolist(), game.kind))
     return tuple(tables)
@@ -225,14 +342,20 @@ def distance(values: Any, recorded: Any) -> Any:
     return numbers.amax(numbers.absolute(np.asarray(values) - recorded).reshape(-1), 0)
 
 
-def nash_gap(game: Any, profile: tuple[Any, ...]) -> tuple[Any, Any]:
-    """The largest gain of a player that leaves the profile, and every player's payoff."""
-    gains, payoffs = [], []
-    for i in range(game.n):
-        table = game.payoffs[i]
-        for j in reversed(range(game.n)):
-            if j != i:
-                table = numbers.moveaxis(table, j, -1) @ profile[j]
-        payoffs.append(table @ profile[i])
-        gains.append(numbers.amax(table, 0) - payoffs[-1])
-    return numbers.amax(np.array(gains), 0), np.array(payoffs)
+def _split(coefficients: np.ndarray, at: Any) -> tuple[np.ndarray, np.ndarray]:
+    """De Casteljau: a polynomial's Bernstein coefficients on [0, at] and on [at, 1]."""
+    row, left, right = coefficients, [coefficients[0]], [coefficients[-1]]
+    while len(row) > 1:
+        row = row[:-1] + at * (row[1:] - row[:-1])
+        left.append(row[0])
+        right.append(row[-1])
+    return np.array(left), np.array(right[::-1])
+
+
+def _excess(coefficients: np.ndarray, value: Any, depth: int = 12) -> Any:
+    """A bound on max(J − value, 0) on the interval, refined by halving where it is positive."""
+    excess = numbers.maximum(numbers.amax(coefficients, 0) - value, 0)
+    if depth == 0 or bool(excess <= 0):
+        return excess
+    low, high = _split(coefficients, numbers.number("1/2", numbers.kind_of(coefficients)))
+    return numbers.maximum(_excess(low, value, depth - 1), _excess(high, value, depth - 1))

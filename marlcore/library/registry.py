@@ -99,8 +99,12 @@ class _Named:
     summary: str
     source: str
     build: Callable[..., Game]
-    facts: Callable[..., Sequence[Fact]]
+    facts: Callable[..., Sequence[Fact]] | Sequence[Fact]
     parameters: tuple[Parameter, ...]
+
+    def known(self, values: dict[str, Any]) -> tuple[Fact, ...]:
+        """The facts that hold at the given parameters."""
+        return tuple(self.facts(**values) if callable(self.facts) else self.facts)
 
 
 _GAMES: dict[str, _Named] = {}
@@ -116,8 +120,7 @@ def game(
     def register(build: B) -> B:
         if name in _GAMES:
             raise InputError(f"two games are called {name!r}: {_GAMES[name].build.__module__} and {build.__module__}")
-        known = facts if callable(facts) else lambda **_: facts
-        _GAMES[name] = _Named(name, summary, source, build, known, _parameters(build))
+        _GAMES[name] = _Named(name, summary, source, build, facts, _parameters(build))
         return build
 
     return register
@@ -144,7 +147,7 @@ def describe(name: str) -> Entry:
     named = _find(name)
     defaults = {p.name: p.default for p in named.parameters}
     family = named.build.__module__.rpartition(".")[2]
-    return Entry(name, named.summary, named.source, family, named.parameters, tuple(named.facts(**defaults)))
+    return Entry(name, named.summary, named.source, family, named.parameters, named.known(defaults))
 
 
 def check(name: str, **params: Any) -> list[FactResult]:
@@ -152,7 +155,7 @@ def check(name: str, **params: Any) -> list[FactResult]:
     named = _find(name)
     values = _parse(named, params)
     built = _build(named, values)
-    return [fact.check(built) for fact in named.facts(**values)]
+    return [fact.check(built) for fact in named.known(values)]
 
 
 def _build(named: _Named, values: dict[str, Any]) -> Any:
