@@ -240,9 +240,9 @@ class TeamOptimum(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class SharedOptimum(Fact):
-    """The best common payoff when every player must use the same strategy (two actions, symmetric payoffs).
+    """The best common payoff when every player must use the same strategy (two actions).
 
-    J(p) = Σ_k C(n,k) p^k (1−p)^{n−k} c_k, c_k the payoff where k players use action 0, is written on each side of
+    J(p) = Σ_k C(n,k) p^k (1−p)^{n−k} c_k, c_k the mean payoff where k use action 0, is written on each side of
     the recorded p in Bernstein's basis, whose coefficients bound it: p is proved best where none of v − J's is negative.
     """
 
@@ -257,7 +257,8 @@ class SharedOptimum(Fact):
     def error(self, game: MatrixGame) -> Any:
         """The distance of J(p) from the value, and by how much any other p could exceed it."""
         n, table = game.n, game.payoffs[0]
-        coefficients = np.array([table[(0,) * k + (1,) * (n - k)] for k in range(n + 1)])
+        zeros = n - np.indices(table.shape).sum(0)
+        coefficients = np.array([table[zeros == k].sum() / int((zeros == k).sum()) for k in range(n + 1)])
         value, first = numbers.number(self.value, game.kind), numbers.number(self.first, game.kind)
         left, right = _split(coefficients, first)
         return numbers.maximum(
@@ -339,7 +340,7 @@ def written(values: Any) -> str:
 
 def distance(values: Any, recorded: Any) -> Any:
     """max |values − recorded|."""
-    return numbers.amax(numbers.absolute(np.asarray(values) - recorded).reshape(-1), 0)
+    return numbers.amax(np.asarray(numbers.absolute(np.asarray(values) - recorded)).reshape(-1), 0)
 
 
 def _split(coefficients: np.ndarray, at: Any) -> tuple[np.ndarray, np.ndarray]:

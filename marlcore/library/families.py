@@ -1,8 +1,14 @@
 """The families that the library ships; importing this module registers their games."""
 
 from marlcore.library import (
+    generators,
+    grid_games,
+    many_players,
+    matrix_general,
     matrix_team,
     matrix_zero_sum,
+    soccer,
+    traps,
 )
 
-FAMILIES = (matrix_zero_sum, matrix_team)
+FAMILIES = (matrix_zero_sum, matrix_general, matrix_team, traps, many_players, generators, soccer, grid_games)
