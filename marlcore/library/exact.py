@@ -14,7 +14,10 @@ from marlcore.numbers import Kind
 
 
 def exact(values: Any, kind: Kind = "rational") -> np.ndarray:
-    """Nested sequences of exact data as an array of ``kind``."""
+    """Nested sequences (or an array of integers) of exact data as an array of ``kind``."""
+    if isinstance(values, np.ndarray) and values.dtype.kind == "i":
+        distinct, where = np.unique(values, return_inverse=True)
+        return exact(distinct.tolist(), kind)[where.reshape(values.shape)]
     array = np.array(values, dtype=object)
     converted = np.frompyfunc(lambda x: numbers.number(x, kind), 1, 1)(array)
     return np.asarray(converted, dtype=float if kind == "float" else object)

@@ -243,7 +243,7 @@ class SharedOptimum(Fact):
     """The best common payoff when every player must use the same strategy (two actions).
 
     J(p) = Σ_k C(n,k) p^k (1−p)^{n−k} c_k, c_k the mean payoff where k use action 0, is written on each side of
-    the recorded p in Bernstein's basis, whose coefficients bound it: p is proved best where none of v − J's is negative.
+    the recorded p in Bernstein's basis, whose coefficients bound it: where none of v − J's is negative, p is best.
     """
 
     value: Number
@@ -261,9 +261,7 @@ class SharedOptimum(Fact):
         coefficients = np.array([table[zeros == k].sum() / int((zeros == k).sum()) for k in range(n + 1)])
         value, first = numbers.number(self.value, game.kind), numbers.number(self.first, game.kind)
         left, right = _split(coefficients, first)
-        return numbers.maximum(
-            numbers.absolute(left[-1] - value), _excess(left, value) + _excess(right, value)
-        )
+        return numbers.maximum(numbers.absolute(left[-1] - value), _excess(left, value) + _excess(right, value))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -273,6 +271,8 @@ class Measured(Fact):
     what: str
     value: Number | tuple[Number, ...]
     measure: Callable[[Any], Any]
+    exact: bool = True
+    """Whether the measure is exact on an exact game; False where it computes in floats."""
 
     def describe(self) -> str:
         """What is measured and its value."""
@@ -281,14 +281,12 @@ class Measured(Fact):
     def error(self, game: Any) -> Any:
         """The distance between the measured and the recorded numbers."""
         measured = np.asarray(self.measure(game))
-        kind = numbers.kind_of(measured)
-        return distance(measured, exact(self.value, kind))
+        return distance(measured, exact(self.value, numbers.kind_of(measured)))
 
     def tolerance(self, game: Any) -> Fraction:
-        """Round-off where the measure is made of floats, or half the last printed digit."""
+        """Round-off (most measures are floats), or half the last printed digit."""
         values = self.value if isinstance(self.value, tuple) else (self.value,)
-        rounding = ROUND_OFF if numbers.kind_of(np.asarray(self.measure(game))) == "float" else Fraction(0)
-        return max(super().tolerance(game), last_digit(*values), rounding)
+        return max(super().tolerance(game), last_digit(*values), Fraction(0) if self.exact else ROUND_OFF)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """The families that the library ships; importing this module registers their games."""
 
 from marlcore.library import (
+    chains,
     generators,
     grid_games,
     many_players,
@@ -9,6 +10,18 @@ from marlcore.library import (
     matrix_zero_sum,
     soccer,
     traps,
+    witnesses,
 )
 
-FAMILIES = (matrix_zero_sum, matrix_general, matrix_team, traps, many_players, generators, soccer, grid_games)
+FAMILIES = (
+    matrix_zero_sum,
+    matrix_general,
+    matrix_team,
+    traps,
+    many_players,
+    generators,
+    chains,
+    witnesses,
+    soccer,
+    grid_games,
+)

@@ -20,6 +20,7 @@ from marlcore.library.exact import exact
 from marlcore.library.facts import EquilibriumSet, Fact, Measured
 from marlcore.library.registry import game
 
+
 def _sgc_facts(k: int) -> list[Fact]:
     n, m = 4 * k - 1, 2 * k - 1
     uniform = tuple(Fraction(int(i < m), m) for i in range(n))
@@ -118,7 +119,7 @@ def _prize_defect(payoffs: Any) -> Any:
 
 @game(
     "tournament",
-    "Player 1 picks a node, player 2 a set of k: 1 for a node that beats the whole set, 1 for a set that holds the node.",
+    "Player 1 picks a node, player 2 a set of k: 1 for a node that beats the set, 1 for a set that holds the node.",
     "Anbalagan, Norin, Savani & Vetta, Polylogarithmic supports are required for approximate equilibria, WINE 2013",
     [
         Measured(

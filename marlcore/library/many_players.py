@@ -12,7 +12,9 @@ from marlcore.library.facts import Equilibrium, EquilibriumSet, Measured
 from marlcore.library.registry import game
 
 _HALF = ("1/2", "1/2")
-_MCKELVEY = "McKelvey & McLennan, Computation of equilibria in finite games, Handbook of Computational Economics I, 1996"
+_MCKELVEY = (
+    "McKelvey & McLennan, Computation of equilibria in finite games, Handbook of Computational Economics I, 1996"
+)
 
 
 def _binary(*first: str | int) -> tuple[Any, ...]:
@@ -119,12 +121,16 @@ _FRIENDS = "derived; Littman, Friend-or-Foe Q-learning in general-sum games, ICM
     "derived: the smallest witness that friends must mix jointly",
     [
         Measured(
-            what="what the friends guarantee by one joint strategy", value="1/2", measure=joint_security, source=_FRIENDS
+            what="what the friends guarantee by one joint strategy",
+            value="1/2",
+            measure=joint_security,
+            source=_FRIENDS,
         ),
         Measured(
             what="what they guarantee by independent strategies",
             value="0.25000",
             measure=product_security,
+            exact=False,
             source=_FRIENDS + "; min(pq, (1−p)(1−q)) ≤ √(pq(1−p)(1−q)) ≤ 1/4",
         ),
     ],

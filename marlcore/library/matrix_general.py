@@ -121,7 +121,7 @@ _CYCLE_MIXED = ("1/13", "1/13", "1/13", "10/13")
 
 @game(
     "shapley_with_a_strict_equilibrium",
-    "Shapley's cycle beside a strict pure equilibrium that learners by linear reward-inaction do not find from uniform.",
+    "Shapley's cycle beside a strict pure equilibrium that linear reward-inaction does not find from uniform.",
     "derived: a hypothesis that convergence of linear reward-inaction to strict equilibria needs",
     [
         EquilibriumSet(
@@ -294,12 +294,14 @@ _DERIVED_REST = "derived: the zero of the mean step of linear reward-penalty, by
             what="rest point (p₀, q₀) of linear reward-penalty at η₂/η₁ = 1/10",
             value=("0.374", "0.290"),
             measure=_reward_penalty_rest_point(Fraction(1, 10)),
+            exact=False,
             source=_DERIVED_REST,
         ),
         Measured(
             what="rest point (p₀, q₀) of linear reward-penalty at η₂/η₁ = 1/100",
             value=("0.337", "0.327"),
             measure=_reward_penalty_rest_point(Fraction(1, 100)),
+            exact=False,
             source=_DERIVED_REST,
         ),
     ],

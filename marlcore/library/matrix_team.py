@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from marlcore.games import MatrixGame
-from marlcore.library.exact import common
+from marlcore.library.exact import common, exact
 from marlcore.library.facts import Equilibrium, EquilibriumSet, Fact, Measured, Optimum
 from marlcore.library.fits import additive_fit, monotone_fit
 from marlcore.library.registry import game
@@ -87,7 +87,9 @@ def _penalty_facts(k: Fraction) -> list[Fact]:
     ]
     if k < -8:
         facts.append(_measured("joint action that the best additive fit prefers", (1, 1), additive_argmax, _ADDITIVE))
-        facts.append(_measured("joint actions at which the best additive fit is largest", 1, additive_maxima, _ADDITIVE))
+        facts.append(
+            _measured("joint actions at which the best additive fit is largest", 1, additive_maxima, _ADDITIVE)
+        )
     elif k > -8:
         source = _ADDITIVE + ": rows and columns 0 and 2 tie, so greedy agents may pick (0, 2)"
         facts.append(_measured("joint actions at which the best additive fit is largest", 4, additive_maxima, source))
@@ -123,11 +125,10 @@ def sequential_best_responses(game: MatrixGame, profile: tuple[Any, Any]) -> Any
 
 
 _PRODUCT = "Zhong et al., Heterogeneous-Agent Reinforcement Learning, JMLR 2024, figure 1"
-_APART = (np.array([Fraction(1, 4), Fraction(3, 4)]), np.array([Fraction(3, 4), Fraction(1, 4)]))
 
 
 def _from_apart(step: Callable[[MatrixGame, tuple[Any, Any]], Any]) -> Callable[[MatrixGame], Any]:
-    return lambda game: step(game.convert("float"), tuple(p.astype(float) for p in _APART))
+    return lambda game: step(game, (exact(("1/4", "3/4"), game.kind), exact(("3/4", "1/4"), game.kind)))
 
 
 @game(

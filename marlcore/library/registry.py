@@ -3,6 +3,8 @@
 A builder is a function with typed parameters that returns a game, in rationals wherever its data are rational. The
 decorator ``game`` registers it; its annotations are the types that ``load`` checks. The types are ``int``,
 ``Fraction`` (integers, fractions, decimals and strings such as "1/3"; 0.1 means 1/10) and ``Literal`` of strings.
+A third party's game comes through the entry point group ``marlcore.games``, whose key is the name, or the name, " - "
+and a summary: a decorated builder, or a plain function whose docstring names the source.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from marlcore.errors import InputError
@@ -38,7 +40,7 @@ class Parameter:
     def type_name(self) -> str:
         """How the type reads in a table."""
         choices = typing.get_args(self.type)
-        return " | ".join(map(str, choices)) if choices else {Fraction: "number"}.get(self.type, self.type.__name__)
+        return " | ".join(map(str, choices)) if choices else {Fraction: "number", int: "integer"}[self.type]
 
     def parse(self, value: Any, game_name: str) -> Any:
         """``value`` as the parameter's type, or an error that says what fits."""
@@ -128,7 +130,7 @@ def game(
 
 def names() -> list[str]:
     """The names of every game, installed third parties' included, in alphabetical order."""
-    return sorted(_GAMES.keys() | {p.name for p in entry_points(group=GROUP)})
+    return sorted(_GAMES.keys() | _installed().keys())
 
 
 def load(name: str, *, kind: Kind = "float", **params: Any) -> Game:
@@ -163,12 +165,21 @@ def _build(named: _Named, values: dict[str, Any]) -> Any:
 
 
 def _find(name: str) -> _Named:
-    if name not in _GAMES:
-        for point in entry_points(group=GROUP, name=name):
-            point.load()
+    if name not in _GAMES and name in _installed():
+        summary, point = _installed()[name]
+        build = point.load()
+        if name not in _GAMES:  # a plain function: loading a decorated one has registered it
+            line, _, rest = (inspect.getdoc(build) or "").partition("\n")
+            game(name, summary or line, rest.strip() or line)(build)
     if name not in _GAMES:
         raise InputError(f"there is no game called {name!r}{_nearest(str(name), names())}")
     return _GAMES[name]
+
+
+def _installed() -> dict[str, tuple[str, EntryPoint]]:
+    """The summary and the entry point of every third party's game by its name."""
+    keys = ((point.name.partition(" - "), point) for point in entry_points(group=GROUP))
+    return {name.strip(): (summary.strip(), point) for (name, _, summary), point in keys}
 
 
 def _parse(named: _Named, params: dict[str, Any]) -> dict[str, Any]:
@@ -189,4 +200,10 @@ def _nearest(word: str, words: list[str]) -> str:
 
 def _parameters(build: Callable[..., Game]) -> tuple[Parameter, ...]:
     types = typing.get_type_hints(build)
-    return tuple(Parameter(p.name, types[p.name], p.default) for p in inspect.signature(build).parameters.values())
+    parameters = inspect.signature(build).parameters.values()
+    for p in parameters:
+        if not (types.get(p.name) in (int, Fraction) or typing.get_args(types.get(p.name))) or p.default is p.empty:
+            raise InputError(
+                f"parameter {p.name} of {build.__qualname__} needs a default and one of the types int, Fraction, Literal"
+            )
+    return tuple(Parameter(p.name, types[p.name], p.default) for p in parameters)

@@ -23,16 +23,38 @@ import numpy as np
 
 from marlcore.errors import InputError
 from marlcore.games import MarkovGame
+from marlcore.library.facts import Fact, PerfectEquilibrium
 from marlcore.library.registry import game
 
 ACTIONS = ("north", "south", "east", "west", "stand")
+Cell = tuple[int, int]
 _MOVES = ((-1, 0), (1, 0), (0, 1), (0, -1), (0, 0))
+
+
+_LITTMAN = "Littman, Markov games as a framework for multi-agent reinforcement learning, ICML 1994, section 5.1"
+
+
+def _facts(rows: int, columns: int, gamma: Fraction) -> list[Fact]:
+    if (rows, columns, gamma) != (4, 5, Fraction(9, 10)):
+        return []
+    with_ball, without = _kick_off(rows, columns)
+    plus, minus = "0.2184844404", "-0.2184844404"
+    return [
+        PerfectEquilibrium(
+            profile="soccer.npz",
+            values=((with_ball, (plus, minus)), (without, (minus, plus))),
+            slack="1/1000000000",
+            label="at the kick-off with the ball and without",
+            source="derived: Shapley's value iteration; independent programs agree",
+        )
+    ]
 
 
 @game(
     "soccer",
     "Littman's soccer on the 4×5 grid: zero-sum, optimal play must be random, or the opponent blocks it.",
-    "Littman, Markov games as a framework for multi-agent reinforcement learning, ICML 1994, section 5.1",
+    _LITTMAN,
+    _facts,
 )
 def soccer(rows: int = 4, columns: int = 5, gamma: Fraction = Fraction(9, 10)) -> MarkovGame:
     """The game as a sparse Markov game; ``state_of`` numbers its states, its start is the kick-off."""
@@ -49,7 +71,7 @@ def soccer(rows: int = 4, columns: int = 5, gamma: Fraction = Fraction(9, 10)) -
             for b in range(5):
                 row = (s * 5 + a) * 5 + b
                 for first in (0, 1):
-                    scorer, target = _play(cells, ball, (a, b), first, rows, columns)
+                    scorer, target = _play(cells, ball, (a, b), first, (rows, columns))
                     if scorer is None:
                         entries.append((0.5, row, target))
                     else:
@@ -64,28 +86,28 @@ def soccer(rows: int = 4, columns: int = 5, gamma: Fraction = Fraction(9, 10)) -
 
 
 def state_of(a: tuple[int, int], b: tuple[int, int], ball: int, rows: int = 4, columns: int = 5) -> int:
-    """The number of the state with A at (row, column) ``a``, B at ``b``, rows from the north, the ball with ``ball``."""
+    """The state with A at (row, column) ``a``, B at ``b`` and the ball with player ``ball``; row 0 is the north."""
     cell_a, cell_b = a[0] * columns + a[1], b[0] * columns + b[1]
     others = rows * columns - 1
     return (cell_a * others + cell_b - (cell_b > cell_a)) * 2 + ball
 
 
 def _kick_off(rows: int, columns: int) -> tuple[int, int]:
-    # Littman's drawing: one row apart in the middle, each one column from the edge, on its own half
-    top = (rows - 1) // 2
-    a, b = A0, B0
+    # Littman's drawing: the goal rows, each player one column from the edge on its own half
+    a, b = ((rows - 1) // 2, 1), (rows // 2, columns - 2)
     return state_of(a, b, 0, rows, columns), state_of(a, b, 1, rows, columns)
 
 
-A0=(2,3);B0=(1,1)
-
-def _states(rows: int, columns: int):
+def _states(rows: int, columns: int) -> list[tuple[tuple[Cell, Cell], int]]:
     cells = [(r, c) for r in range(rows) for c in range(columns)]
     return [((a, b), ball) for a in cells for b in cells if a != b for ball in (0, 1)]
 
 
-def _play(cells, ball, actions, first, rows, columns):
+def _play(
+    cells: tuple[Cell, Cell], ball: int, actions: tuple[int, int], first: int, size: tuple[int, int]
+) -> tuple[int | None, int]:
     """Who scores (None: nobody) and otherwise the next state, when player ``first`` moves first."""
+    rows, columns = size
     at = list(cells)
     goal_rows = ((rows - 1) // 2, rows // 2)
     for mover in (first, 1 - first):

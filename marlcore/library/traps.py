@@ -1,7 +1,7 @@
 """The two traps of HARL: sharing one policy (Proposition 4) and moving at the same time (Proposition 5).
 
-    Proposition 4   n even, r = 1 on (0^{n/2}, 1^{n/2}) and (1^{n/2}, 0^{n/2}), else 0:  J*_share / J* = 2 / 2ⁿ
-    Proposition 5   r = [[0, 2], [2, −1]]: both best-respond to π_old with π_old(0) > 3/5, and J(π_new) = −1 = min J
+Proposition 4   n even, r = 1 on (0^{n/2}, 1^{n/2}) and (1^{n/2}, 0^{n/2}), else 0:  J*_share / J* = 2 / 2ⁿ
+Proposition 5   r = [[0, 2], [2, −1]]: both best-respond to π_old with π_old(0) > 3/5, and J(π_new) = −1 = min J
 """
 
 from __future__ import annotations
