@@ -45,7 +45,7 @@ def check_dynamics(game: Any, states: int) -> dict[str, Any]:
     if start.shape != (*batch, states):
         raise InputError(f"start must have shape {(*batch, states)}, not {start.shape}")
     _check_rows("start", start, len(batch), -1)
-    discount = _check_discount(game.discount, batch)
+    discount = _check_discount(game.discount, batch, game.kind)
     numbers.kind_of(game.rewards, start, discount, *(() if game.sparse else (transitions,)))
     return {"transitions": transitions, "start": start, "discount": discount}
 
@@ -130,7 +130,7 @@ def _one_ball() -> Any:
     return flint.arb(1)
 
 
-def _check_discount(discount: Any, batch: tuple[int, ...]) -> Any:
+def _check_discount(discount: Any, batch: tuple[int, ...], game_kind: Kind) -> Any:
     kind = numbers.kind_of(discount)
     if kind == "symbol":
         return discount
@@ -140,7 +140,9 @@ def _check_discount(discount: Any, batch: tuple[int, ...]) -> Any:
     if not ((values >= 0) & (values < 1)).all():
         bad = values[~((values >= 0) & (values < 1))].flat[0]
         raise InputError(f"discount must be in [0, 1), not {bad}")
-    return float(discount) if isinstance(discount, (int, np.floating)) and kind == "float" else discount
+    # an integer belongs to every kind: beside rationals it stays what it is
+    plain = isinstance(discount, np.floating) or (isinstance(discount, int) and game_kind == "float")
+    return float(discount) if plain else discount
 
 
 def check_batch(name: str, shape: tuple[int, ...], batch: tuple[int, ...]) -> None:
