@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from marlcore import numbers
+from marlcore import numbers, policies
 from marlcore.advantages import check_agents, surrogate
 from marlcore.divergences import max_kl
 from marlcore.errors import InputError
@@ -55,6 +55,7 @@ def lower_bound(
     """
     if isinstance(game, (MarkovGame, MatrixGame)):
         raise InputError("the lower bound is about team games (one reward for all agents), not general-sum games")
+    new = policies.check(game, new, "new")
     return lower_bound_from(evaluate(game, policy), game.discount, policy, new, order, penalty)
 
 
