@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_matrix
-from scipy.sparse.linalg import LinearOperator, bicgstab
+from scipy.sparse.linalg import LinearOperator, bicgstab, gmres
 
 from marlcore.compiled import compiled
 from marlcore.errors import ConvergenceError
@@ -103,29 +103,39 @@ def solve_discounted(
 ) -> tuple[np.ndarray, np.ndarray]:
     """x of x = b + γPx, with its residual b + γPx − x; P has row sums or column sums of at most 1 (a contraction).
 
-    BiCGSTAB, restarted from what it has while that gains digits; where it breaks down, the contraction itself, which
-    cannot. It stops at round-off of the data: 4 ulp of ‖b‖ + ‖x‖.
+    BiCGSTAB, restarted from what it has while that gains digits; then GMRES, for what BiCGSTAB breaks down on (periodic
+    chains); then some sweeps of the contraction itself, which cannot break down. It stops at round-off, 4 ulp of
+    ‖b‖ + ‖x‖, or returns what it has: the residual says how good that is.
     """
     linear_operator: Any = LinearOperator  # its constructor picks a class by its arguments, which type checkers miss
     operator = linear_operator((len(b), len(b)), matvec=lambda x: x - gamma * matvec(x), dtype=float)
     x, residual = b.copy(), gamma * matvec(b)
-    for _ in range(20):
-        size = float(np.abs(residual).max())
-        goal = 4 * np.finfo(float).eps * float(np.abs(b).max() + np.abs(x).max())
-        if size <= goal:
-            return x, residual
-        with np.errstate(all="ignore"):
-            step, _info = bicgstab(operator, residual, rtol=max(1e-10, 0.2 * goal / size), atol=0.0, maxiter=1000)
-        candidate = x + step
-        left = b + gamma * matvec(candidate) - candidate
-        if not np.abs(left).max() < 0.5 * size:
-            break
-        x, residual = candidate, left
-    while True:
+    for method in (_bicgstab, _gmres):
+        for _ in range(20):
+            size = float(np.abs(residual).max())
+            goal = 4 * np.finfo(float).eps * float(np.abs(b).max() + np.abs(x).max())
+            if size <= goal:
+                return x, residual
+            candidate = x + method(operator, residual, max(1e-10, 0.2 * goal / size))
+            left = b + gamma * matvec(candidate) - candidate
+            if not np.abs(left).max() < 0.5 * size:
+                break
+            x, residual = candidate, left
+    for _ in range(1000):
         left = b + gamma * matvec(x + residual) - (x + residual)
         if not np.abs(left).max() < np.abs(residual).max():
-            return x, residual
+            break
         x, residual = x + residual, left
+    return x, residual
+
+
+def _bicgstab(operator: Any, right: np.ndarray, rtol: float) -> np.ndarray:
+    with np.errstate(all="ignore"):
+        return bicgstab(operator, right, rtol=rtol, atol=0.0, maxiter=1000)[0]
+
+
+def _gmres(operator: Any, right: np.ndarray, rtol: float) -> np.ndarray:
+    return gmres(operator, right, rtol=rtol, atol=0.0, restart=min(len(right), 100), maxiter=10)[0]
 
 
 def solve_mdp(P: CSR, rewards: np.ndarray, gamma: float, actions: np.ndarray | None) -> MDPSolution:

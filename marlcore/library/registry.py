@@ -204,6 +204,6 @@ def _parameters(build: Callable[..., Game]) -> tuple[Parameter, ...]:
     for p in parameters:
         if not (types.get(p.name) in (int, Fraction) or typing.get_args(types.get(p.name))) or p.default is p.empty:
             raise InputError(
-                f"parameter {p.name} of {build.__qualname__} needs a default and one of the types int, Fraction, Literal"
+                f"parameter {p.name} of {build.__qualname__} needs a default and the type int, Fraction or Literal"
             )
     return tuple(Parameter(p.name, types[p.name], p.default) for p in parameters)
