@@ -1,8 +1,8 @@
 """The registry behind ``names``, ``load``, ``describe`` and ``check``: one entry per named game.
 
 A builder is a function with typed parameters that returns a game, in rationals wherever its data are rational. The
-decorator ``game`` registers it; its annotations are the types that ``load`` checks. The types are ``int``,
-``Fraction`` (integers, fractions, decimals and strings such as "1/3"; 0.1 means 1/10) and ``Literal`` of strings.
+decorator ``game`` registers it; its annotations are the types that ``load`` checks: ``int``, ``Fraction`` (integers,
+fractions, decimals, strings such as "1/3"; 0.1 means 1/10), ``float`` (the same, rounded) and ``Literal`` of strings.
 A third party's game comes through the entry point group ``marlcore.games``, whose key is the name, or the name, " - "
 and a summary: a decorated builder, or a plain function whose docstring names the source.
 """
@@ -28,9 +28,12 @@ GROUP = "marlcore.games"
 """The entry point group through which third parties add games."""
 
 
+_TYPE_NAMES: dict[Any, str] = {int: "integer", float: "number", Fraction: "number"}
+
+
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a named game: its type is ``int``, ``Fraction`` or ``Literal`` of strings."""
+    """One parameter of a named game: its type is ``int``, ``float``, ``Fraction`` or ``Literal`` of strings."""
 
     name: str
     type: Any
@@ -40,7 +43,7 @@ class Parameter:
     def type_name(self) -> str:
         """How the type reads in a table."""
         choices = typing.get_args(self.type)
-        return " | ".join(map(str, choices)) if choices else {Fraction: "number", int: "integer"}[self.type]
+        return " | ".join(map(str, choices)) if choices else _TYPE_NAMES[self.type]
 
     def parse(self, value: Any, game_name: str) -> Any:
         """``value`` as the parameter's type, or an error that says what fits."""
@@ -61,7 +64,7 @@ class Parameter:
             if exact.denominator != 1:
                 raise wrong
             return int(exact)
-        return exact
+        return float(exact) if self.type is float else exact
 
     def _wanted(self) -> str:
         choices = typing.get_args(self.type)
@@ -202,8 +205,8 @@ def _parameters(build: Callable[..., Game]) -> tuple[Parameter, ...]:
     types = typing.get_type_hints(build)
     parameters = inspect.signature(build).parameters.values()
     for p in parameters:
-        if not (types.get(p.name) in (int, Fraction) or typing.get_args(types.get(p.name))) or p.default is p.empty:
-            raise InputError(
-                f"parameter {p.name} of {build.__qualname__} needs a default and one of the types int, Fraction, Literal"
-            )
+        fits = types.get(p.name) in _TYPE_NAMES or typing.get_args(types.get(p.name))
+        if not fits or p.default is p.empty:
+            wanted = "a default and one of the types int, float, Fraction, Literal"
+            raise InputError(f"parameter {p.name} of {build.__qualname__} needs {wanted}")
     return tuple(Parameter(p.name, types[p.name], p.default) for p in parameters)
