@@ -238,7 +238,7 @@ def missed_by_support_enumeration() -> MatrixGame:
 
 @game(
     "hidden_tie",
-    "Random integers with one tie (player 2, row 2): Lemke–Howson may return NaN, enumerations one of three equilibria.",
+    "Random integers with one tie (player 2, row 2): Lemke–Howson can return NaN, enumerations one equilibrium of 3.",
     "found by comparing Nashpy 0.0.43 and QuantEcon's enumeration with exact arithmetic on random games of integers",
     [
         EquilibriumSet(

@@ -41,6 +41,13 @@ def test_every_game_has_facts_and_they_hold(name: str) -> None:
         assert result.fact.source
 
 
+@pytest.mark.parametrize("name", [name for name in library.names() if name != "soccer"])
+def test_facts_hold_in_floats_too(name: str) -> None:
+    game = library.load(name)
+    for fact in library.describe(name).facts:
+        assert fact.check(game).holds, fact.describe()
+
+
 @pytest.mark.parametrize(("name", "params"), VARIATIONS, ids=str)
 def test_facts_hold_at_other_parameters(name: str, params: dict[str, object]) -> None:
     results = library.check(name, **params)

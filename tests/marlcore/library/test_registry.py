@@ -5,14 +5,15 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
+from collections.abc import Iterator
 from fractions import Fraction
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from marlcore import library
+from marlcore import io, library
+from marlcore import registry as extensions
 from marlcore.errors import InputError
 from marlcore.games import MatrixGame, TeamGame
 from marlcore.library import registry, table
@@ -52,9 +53,9 @@ def test_loading_in_floats_rounds_the_exact_game() -> None:
 @pytest.mark.parametrize(
     ("name", "params", "message"),
     [
-        ("penalti", {}, "no game called 'penalti'; did you mean 'penalty'"),
-        ("penalty", {"kk": 1}, "penalty has no parameter 'kk'"),
-        ("shapley", {"k": 1}, "shapley has no parameter 'k'; it has no parameters"),
+        ("penalti", {}, "unknown game 'penalti'; did you mean penalty"),
+        ("penalty", {"kk": 1}, "unknown parameter of penalty 'kk'"),
+        ("shapley", {"k": 1}, "unknown parameter of shapley 'k'"),
         ("penalty", {"k": "much"}, "parameter k of penalty must be a number .* not 'much'"),
         ("penalty", {"k": True}, "parameter k of penalty must be a number"),
         ("penalty", {"k": float("nan")}, "parameter k of penalty must be a number"),
@@ -82,23 +83,23 @@ def test_sparse_games_are_floats_only() -> None:
         library.load("soccer", kind="rational")
 
 
-def _plain() -> TeamGame:
+def _plain(reward: float = 1.0) -> TeamGame:
     """A game of somebody else's.
 
     Somebody, Somewhere, page 3.
     """
-    return TeamGame(np.ones((1, 2, 1)), np.array([[0.0, 1.0]]), 0.5)
+    return TeamGame(np.ones((1, 2, 1)), np.array([[0.0, reward]]), 0.5)
 
 
 @pytest.fixture
-def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    def point(name: str) -> EntryPoint:
-        return EntryPoint(name, f"{__name__}:_plain", "marlcore.games")
-
-    points = [point("theirs"), point("described - Said in the key.")]
-    monkeypatch.setattr(registry, "entry_points", lambda group: points)
-    monkeypatch.setattr(EntryPoint, "load", lambda _: _plain)
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(registry, "_GAMES", dict(registry._GAMES))
+    monkeypatch.setattr(registry, "_JOINED", set(registry._JOINED))
+    for name, summary in (("theirs", ""), ("described", "Said in the key."), ("shapley", "")):
+        extensions.register("games", name, _plain, summary)
+    yield
+    for name in ("theirs", "described", "shapley"):
+        extensions.unregister("games", name)
 
 
 @pytest.mark.usefixtures("elsewhere")
@@ -109,7 +110,20 @@ def test_a_third_party_adds_a_plain_function() -> None:
     assert entry.summary == "A game of somebody else's."
     assert entry.source == "Somebody, Somewhere, page 3."
     assert library.describe("described").summary == "Said in the key."
+    assert library.load("theirs", reward=0.5).rewards.max() == 0.5
     assert library.check("theirs") == []
+    with pytest.raises(InputError, match="the library has a game 'shapley', and so has this process"):
+        library.load("shapley")
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_a_decorated_function_may_be_imported_before_it_is_asked_for() -> None:
+    library.game("decorated", "A game.", "nowhere")(_plain)
+    extensions.register("games", "decorated", _plain)
+    try:
+        assert library.describe("decorated").source == "nowhere"
+    finally:
+        extensions.unregister("games", "decorated")
 
 
 def test_two_games_of_one_name_are_refused() -> None:
@@ -142,3 +156,18 @@ def test_random_families_depend_on_their_seed_alone() -> None:
         one, again, other = (library.load(name, seed=s) for s in (1, 1, 2))
         assert np.array_equal(one.payoffs, again.payoffs)
         assert not np.array_equal(one.payoffs, other.payoffs)
+
+
+@pytest.mark.parametrize("name", library.names())
+def test_every_game_survives_a_file(name: str, tmp_path: Path) -> None:
+    game = library.load(name)
+    io.save(game, tmp_path / "game.npz")
+    again = io.load(tmp_path / "game.npz")
+    assert type(again) is type(game)
+    assert again.name == name
+    if isinstance(game, MatrixGame):
+        assert np.array_equal(again.payoffs, game.payoffs)
+    else:
+        assert np.array_equal(again.rewards, game.rewards)
+        assert abs(again.transitions - game.transitions).max() == 0
+        assert again.discount == game.discount
