@@ -7,8 +7,7 @@
 
 A fact is data with a source: an equilibrium is checked by its Nash gap (0, exactly, where the data are rational), a
 value by the two strategies that guarantee it, an optimum by its Bellman residual, a printed decimal to its last digit.
-One file is one family of games. A third party's games join through the entry point group ``marlcore.games``: each entry
-point is a function decorated with ``library.game`` under the entry point's name.
+One file is one family of games. A third party's games join through the extension point "games" (``marlcore.registry``).
 """
 
 import marlcore.library.families  # noqa: F401  (registers the games)

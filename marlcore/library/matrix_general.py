@@ -237,17 +237,24 @@ def missed_by_support_enumeration() -> MatrixGame:
 
 
 @game(
-    "lemke_howson_overflow",
-    "A generic 4×4 game of integers below 100 on which Nashpy's Lemke–Howson returns NaN from label 0.",
-    "found by comparing Nashpy 0.0.43 with exact arithmetic on random games of integers",
+    "hidden_tie",
+    "Random integers with one tie (player 2, row 2): Lemke–Howson can return NaN, enumerations one equilibrium of 3.",
+    "found by comparing Nashpy 0.0.43 and QuantEcon's enumeration with exact arithmetic on random games of integers",
     [
         EquilibriumSet(
-            profiles=(((0, "2/5", 0, "3/5"), (0, 0, "5/14", "9/14")),), count=1, source=_ENUMERATED + "; exact"
+            profiles=(
+                ((0, "2/5", 0, "3/5"), (0, 0, "5/14", "9/14")),
+                ((0, 0, 1, 0), (0, 0, "25/72", "47/72")),
+                ((0, 0, 1, 0), (0, 0, 0, 1)),
+            ),
+            count=3,
+            extreme=True,
+            source=_ENUMERATED + " in exact numbers; the first is the one that QuantEcon's enumeration returns",
         )
     ],
 )
-def lemke_howson_overflow() -> MatrixGame:
-    """Random integers; the pivots' products leave the range of 64-bit integers."""
+def hidden_tie() -> MatrixGame:
+    """Integers below 100."""
     return bimatrix(
         [[45, 54, 52, 34], [94, 37, 66, 38], [45, 98, 19, 63], [43, 67, 75, 33]],
         [[67, 68, 45, 13], [62, 6, 88, 85], [84, 1, 97, 97], [59, 82, 76, 78]],

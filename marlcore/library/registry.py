@@ -1,36 +1,34 @@
 """The registry behind ``names``, ``load``, ``describe`` and ``check``: one entry per named game.
 
 A builder is a function with typed parameters that returns a game, in rationals wherever its data are rational. The
-decorator ``game`` registers it; its annotations are the types that ``load`` checks. The types are ``int``,
-``Fraction`` (integers, fractions, decimals and strings such as "1/3"; 0.1 means 1/10) and ``Literal`` of strings.
-A third party's game comes through the entry point group ``marlcore.games``, whose key is the name, or the name, " - "
-and a summary: a decorated builder, or a plain function whose docstring names the source.
+decorator ``game`` registers it; its annotations are the types that ``load`` checks: ``int``, ``Fraction`` (integers,
+fractions, decimals, strings such as "1/3"; 0.1 means 1/10), ``float`` (the same, rounded) and ``Literal`` of strings.
+A third party's game comes through the extension point "games" (``marlcore.registry``): a decorated builder, or a plain
+function whose docstring names the source.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import inspect
 import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from marlcore import registry as extensions
 from marlcore.errors import InputError
 from marlcore.games import Game
 from marlcore.library.facts import Fact, FactResult
 from marlcore.numbers import Kind
 
-GROUP = "marlcore.games"
-"""The entry point group through which third parties add games."""
+_TYPE_NAMES: dict[Any, str] = {int: "integer", float: "number", Fraction: "number"}
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a named game: its type is ``int``, ``Fraction`` or ``Literal`` of strings."""
+    """One parameter of a named game: its type is ``int``, ``float``, ``Fraction`` or ``Literal`` of strings."""
 
     name: str
     type: Any
@@ -40,7 +38,7 @@ class Parameter:
     def type_name(self) -> str:
         """How the type reads in a table."""
         choices = typing.get_args(self.type)
-        return " | ".join(map(str, choices)) if choices else {Fraction: "number", int: "integer"}[self.type]
+        return " | ".join(map(str, choices)) if choices else _TYPE_NAMES[self.type]
 
     def parse(self, value: Any, game_name: str) -> Any:
         """``value`` as the parameter's type, or an error that says what fits."""
@@ -61,7 +59,7 @@ class Parameter:
             if exact.denominator != 1:
                 raise wrong
             return int(exact)
-        return exact
+        return float(exact) if self.type is float else exact
 
     def _wanted(self) -> str:
         choices = typing.get_args(self.type)
@@ -110,6 +108,8 @@ class _Named:
 
 
 _GAMES: dict[str, _Named] = {}
+_JOINED: set[str] = set()
+"""Names in ``_GAMES`` that came through the extension point."""
 
 B = typing.TypeVar("B", bound=Callable[..., Game])
 
@@ -130,7 +130,7 @@ def game(
 
 def names() -> list[str]:
     """The names of every game, installed third parties' included, in alphabetical order."""
-    return sorted(_GAMES.keys() | _installed().keys())
+    return sorted(_GAMES.keys() | extensions.entries("games").keys())
 
 
 def load(name: str, *, kind: Kind = "float", **params: Any) -> Game:
@@ -165,45 +165,34 @@ def _build(named: _Named, values: dict[str, Any]) -> Any:
 
 
 def _find(name: str) -> _Named:
-    if name not in _GAMES and name in _installed():
-        summary, point = _installed()[name]
-        build = point.load()
-        if name not in _GAMES:  # a plain function: loading a decorated one has registered it
+    others = extensions.entries("games")
+    if name in others and name not in _JOINED:
+        build = extensions.load("games", name)
+        if name not in _GAMES:  # a plain function: importing a decorated one has registered it
             line, _, rest = (inspect.getdoc(build) or "").partition("\n")
-            game(name, summary or line, rest.strip() or line)(build)
+            game(name, others[name].summary or line, rest.strip() or line)(build)
+        elif _GAMES[name].build is not build:
+            raise InputError(f"the library has a game {name!r}, and so has {others[name].origin}: uninstall the latter")
+        _JOINED.add(name)
     if name not in _GAMES:
-        raise InputError(f"there is no game called {name!r}{_nearest(str(name), names())}")
+        raise extensions.unknown("game", name, names())
     return _GAMES[name]
-
-
-def _installed() -> dict[str, tuple[str, EntryPoint]]:
-    """The summary and the entry point of every third party's game by its name."""
-    keys = ((point.name.partition(" - "), point) for point in entry_points(group=GROUP))
-    return {name.strip(): (summary.strip(), point) for (name, _, summary), point in keys}
 
 
 def _parse(named: _Named, params: dict[str, Any]) -> dict[str, Any]:
     known = {p.name: p for p in named.parameters}
     for given in params:
         if given not in known:
-            hint = _nearest(given, list(known)) or (
-                f"; it has {', '.join(known)}" if known else "; it has no parameters"
-            )
-            raise InputError(f"{named.name} has no parameter {given!r}{hint}")
+            raise extensions.unknown(f"parameter of {named.name}", given, list(known))
     return {p.name: p.parse(params.get(p.name, p.default), named.name) for p in named.parameters}
-
-
-def _nearest(word: str, words: list[str]) -> str:
-    close = difflib.get_close_matches(word, words, n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
 def _parameters(build: Callable[..., Game]) -> tuple[Parameter, ...]:
     types = typing.get_type_hints(build)
     parameters = inspect.signature(build).parameters.values()
     for p in parameters:
-        if not (types.get(p.name) in (int, Fraction) or typing.get_args(types.get(p.name))) or p.default is p.empty:
-            raise InputError(
-                f"parameter {p.name} of {build.__qualname__} needs a default and the type int, Fraction or Literal"
-            )
+        fits = types.get(p.name) in _TYPE_NAMES or typing.get_args(types.get(p.name))
+        if not fits or p.default is p.empty:
+            wanted = "a default and one of the types int, float, Fraction, Literal"
+            raise InputError(f"parameter {p.name} of {build.__qualname__} needs {wanted}")
     return tuple(Parameter(p.name, types[p.name], p.default) for p in parameters)

@@ -6,6 +6,7 @@ Proposition 5   r = [[0, 2], [2, −1]]: both best-respond to π_old with π_old
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from math import factorial
 from typing import Any
@@ -49,9 +50,12 @@ def trap_of_homogeneity(n: int = 4) -> MatrixGame:
     return common(table.tolist(), n)
 
 
-def _both_start(first: str) -> tuple[Any, Any]:
-    strategy = exact((first, Fraction(1) - Fraction(first)))
-    return strategy, strategy
+def _both_at(first: str, step: Callable[[MatrixGame, tuple[Any, Any]], Any]) -> Callable[[MatrixGame], Any]:
+    def measure(game: MatrixGame) -> Any:
+        strategy = exact((first, 1 - Fraction(first)), game.kind)
+        return step(game, (strategy, strategy))
+
+    return measure
 
 
 @game(
@@ -69,7 +73,7 @@ def _both_start(first: str) -> tuple[Any, Any]:
         Measured(
             what="payoff after simultaneous best responses from π(0) = 61/100",
             value=-1,
-            measure=lambda game: simultaneous_best_responses(game, _both_start("61/100")),
+            measure=_both_at("61/100", simultaneous_best_responses),
             source=_P5,
         ),
         Measured(
@@ -81,13 +85,13 @@ def _both_start(first: str) -> tuple[Any, Any]:
         Measured(
             what="payoff after simultaneous best responses from π(0) = 59/100",
             value=0,
-            measure=lambda game: simultaneous_best_responses(game, _both_start("59/100")),
+            measure=_both_at("59/100", simultaneous_best_responses),
             source="derived: below the threshold both move to action 0",
         ),
         Measured(
             what="payoff after sequential best responses from π(0) = 61/100",
             value=2,
-            measure=lambda game: sequential_best_responses(game, _both_start("61/100")),
+            measure=_both_at("61/100", sequential_best_responses),
             source=_P5,
         ),
     ],
