@@ -146,7 +146,7 @@ class Options:
     loud: bool = False
     dry_run: bool = True
     count: int = 3
-    rate: float = 0.5
+    step_size: float = 0.5
 
 
 def options(*argv):
@@ -166,7 +166,8 @@ def options(*argv):
         (["--loud", "true", "x"], "word", "x"),
         (["true"], "word", "true"),
         (["--count", "-4"], "count", -4),
-        (["--rate", "1e-3"], "rate", 1e-3),
+        (["--step-size", "1e-3"], "step_size", 1e-3),
+        (["--step_size", "1e-3"], "step_size", 1e-3),
     ],
 )
 def test_options_are_typed(argv, field, value):
