@@ -37,6 +37,7 @@ docs: setup  ## the documentation, into site/, without network; a warning is an 
 
 oracles: setup  ## make the verdicts of other programs again (pygambit compiles for minutes), then test against them
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[oracles]'
+	$(BIN)/python tests/data/gambit/make.py --check
 	$(BIN)/python -m pytest -m oracles
 
 mutants: setup  ## mutate primitives, margins and solvers; a survivor that is not in the committed list fails

@@ -40,17 +40,19 @@ from typing import Any
 from mutations import Mutant, mutants_of
 
 ROOT = Path(__file__).resolve().parents[1]
+KINDS = "tests/marlcore/test_kinds.py"
 TARGETS: dict[str, list[str]] = {
-    "marlcore.advantages": ["tests/marlcore/test_advantages.py"],
-    "marlcore.bounds": ["tests/marlcore/test_bounds.py"],
-    "marlcore.divergences": ["tests/marlcore/test_divergences.py"],
+    "marlcore.advantages": ["tests/marlcore/test_advantages.py", KINDS],
+    "marlcore.bounds": ["tests/marlcore/test_bounds.py", KINDS],
+    "marlcore.divergences": ["tests/marlcore/test_divergences.py", KINDS],
     "marlcore.gambit": ["tests/marlcore/test_gambit.py"],
     "marlcore.io": ["tests/marlcore/test_io.py"],
-    "marlcore.numbers": ["tests/marlcore/test_numbers.py"],
-    "marlcore.objectives": ["tests/marlcore/test_objectives.py"],
+    "marlcore.mdp": ["tests/marlcore/test_responses.py"],
+    "marlcore.numbers": ["tests/marlcore/test_numbers.py", "tests/marlcore/test_divergences.py", KINDS],
+    "marlcore.objectives": ["tests/marlcore/test_objectives.py", KINDS],
     "marlcore.policies": ["tests/marlcore/test_policies.py"],
-    "marlcore.responses": ["tests/marlcore/test_responses.py"],
-    "marlcore.values": ["tests/marlcore/test_values.py"],
+    "marlcore.responses": ["tests/marlcore/test_responses.py", KINDS],
+    "marlcore.values": ["tests/marlcore/test_values.py", KINDS],
 }
 """Which tests must notice a wrong in a module."""
 COPIED = ("marlcore", "tabular", "deep", "proofs_check", "figures", "tests", "benchmarks", "tools")

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import io
 import json
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,8 +20,11 @@ import numpy as np
 from marlcore.errors import InputError
 from marlcore.kit import files
 
-_DAMAGE = (zipfile.BadZipFile, EOFError, OSError, ValueError, KeyError, NotImplementedError)
-"""What zipfile and NumPy raise on a damaged archive."""
+_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError)
+_NUMPY = (ValueError, KeyError, AttributeError, SyntaxError, tokenize.TokenError, MemoryError)
+_DAMAGE = (*_ZIP, *_NUMPY)
+"""What zipfile and NumPy raise on a damaged archive: NumPy parses its headers as Python, takes a member without its
+magic number for plain bytes, and makes room for the shape that a header names before it reads."""
 
 
 def write(

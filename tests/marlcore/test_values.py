@@ -153,3 +153,32 @@ def test_a_wrong_policy_is_refused():
     with pytest.raises(InputError, match=r"policy\[0\] must have shape \(2, 2\)"):
         evaluate(game, (np.ones((1, 2)) / 2, np.ones((2, 2)) / 2))
     assert numbers.kind_of(evaluate(game, policies.uniform(game)).V) == "float"
+
+
+def test_a_batch_of_matrix_games_is_its_games_side_by_side():
+    rng = np.random.default_rng(4)
+    game = MatrixGame.random((2, 3), rng, batch=(2, 5))
+    pi = policies.random(game, rng)
+    e = evaluate(game, pi)
+    np.testing.assert_allclose(e.J, np.einsum("xyiab,xya,xyb->xyi", game.payoffs, *pi), rtol=1e-12)
+
+
+def test_building_blocks_on_batches_whose_axes_are_all_of_different_lengths():
+    rng = np.random.default_rng(5)
+    P, r, d = rng.dirichlet([1] * 3, (2, 5, 3)), rng.normal(size=(2, 5, 3, 4)), rng.dirichlet([1] * 3, (2, 5))
+    gamma = rng.uniform(0.1, 0.9, (2, 5))
+    V, rho = state_values(P, r, gamma), occupancy(P, d, gamma)
+    off = V + rng.normal(size=V.shape)
+    residual = bellman_residual(P, r, gamma, off)
+    assert residual.shape == (2, 5)
+    for k in np.ndindex(2, 5):
+        np.testing.assert_allclose(V[k], r[k] + gamma[k] * P[k] @ V[k], rtol=1e-12)
+        np.testing.assert_allclose(rho[k], d[k] + gamma[k] * rho[k] @ P[k], rtol=1e-12)
+        assert residual[k] == pytest.approx(np.abs(r[k] + gamma[k] * P[k] @ off[k] - off[k]).max(), rel=1e-12)
+
+
+def test_a_sparse_game_has_the_values_of_the_dense_one():
+    game = TeamGame.random(4, (2, 2), np.random.default_rng(6), successors=2)
+    dense = TeamGame(game.transitions.toarray().reshape(4, 2, 2, 4), game.rewards, game.discount, game.start)
+    pi = policies.random(dense, np.random.default_rng(7))
+    np.testing.assert_allclose(evaluate(game, pi).V, evaluate(dense, pi).V, rtol=1e-10)
