@@ -15,10 +15,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from jaxtyping import Shaped
+
 from marlcore import numbers
 from marlcore.errors import InputError
 from marlcore.numbers import ARITHMETIC, primitive
 from marlcore.policies import Policy, joint
+
+Tables = tuple[Shaped[Any, "*B S _"], ...]
+"""A joint policy whose tables agree in batch and state axes."""
 
 
 @primitive(*ARITHMETIC)
@@ -75,7 +80,9 @@ def contract(values: Any, policy: Policy, order: Sequence[int]) -> Any:
 
 
 @primitive(*ARITHMETIC)
-def surrogate(Q: Any, rho: Any, policy: Policy, new: Policy, order: Sequence[int]) -> Any:
+def surrogate(
+    Q: Shaped[Any, "..."], rho: Shaped[Any, "*B S"], policy: Tables, new: Tables, order: Sequence[int]
+) -> Any:
     """L^{i_{1:m}}_π(π̄^{i_{1:m−1}}, π̂^{i_m}) (Def. 7), (…), for i_{1:m} = ``order`` and π̄, π̂ read out of ``new``.
 
     It is 0 when π̂^{i_m} is the old policy, whatever π̄ is (A3).
@@ -84,7 +91,9 @@ def surrogate(Q: Any, rho: Any, policy: Policy, new: Policy, order: Sequence[int
 
 
 @primitive(*ARITHMETIC)
-def ratio_surrogate(A: Any, rho: Any, policy: Policy, new: Policy, order: Sequence[int]) -> Any:
+def ratio_surrogate(
+    A: Shaped[Any, "..."], rho: Shaped[Any, "*B S"], policy: Tables, new: Tables, order: Sequence[int]
+) -> Any:
     """E_{s~ρ, a~π}[(π̂^{i_m}/π^{i_m} − 1)·(π̄^{i_{1:m−1}}/π^{i_{1:m−1}})·A(s,a)] (Prop. 11), equal to the surrogate.
 
     This is what HATRPO and HAPPO estimate from samples. It needs π^i(a|s) > 0 wherever π̄^i or π̂^i is; actions that no
@@ -99,7 +108,7 @@ def ratio_surrogate(A: Any, rho: Any, policy: Policy, new: Policy, order: Sequen
 
 
 @primitive(*ARITHMETIC)
-def ratio(old: Any, new: Any) -> Any:
+def ratio(old: Shaped[Any, "*B A"], new: Shaped[Any, "*B A"]) -> Shaped[Any, "*B A"]:
     """π̄(a|s)/π(a|s), and 1 where both are 0."""
     absent = old == 0
     if numbers.kind_of(old, new) != "torch" and not absent.any():

@@ -10,42 +10,44 @@ from __future__ import annotations
 
 from typing import Any
 
+from jaxtyping import Shaped
+
 from marlcore import numbers
 from marlcore.numbers import ANALYTIC, ARITHMETIC, primitive
 
 
 @primitive(*ANALYTIC)
-def kl(p: Any, q: Any) -> Any:
+def kl(p: Shaped[Any, "*B A"], q: Shaped[Any, "*B A"]) -> Any:
     """KL(p ‖ q) = Σ_a p ln(p/q) over the last axis, (…)."""
     return numbers.relative_entropy(p, q).sum(-1)
 
 
 @primitive(*ARITHMETIC)
-def tv(p: Any, q: Any) -> Any:
+def tv(p: Shaped[Any, "*B A"], q: Shaped[Any, "*B A"]) -> Any:
     """TV(p, q) = ½ Σ_a |p − q| over the last axis, (…)."""
     return numbers.absolute(p - q).sum(-1) * numbers.number("1/2", numbers.kind_of(p, q))
 
 
 @primitive(*ANALYTIC)
-def expected_kl(weights: Any, p: Any, q: Any) -> Any:
+def expected_kl(weights: Shaped[Any, "*#B S"], p: Shaped[Any, "*#B S A"], q: Shaped[Any, "*#B S A"]) -> Any:
     """Σ_s w(s) KL(p(·|s) ‖ q(·|s)), (…): with w = (1−γ)ρ_π the expected KL that HATRPO constrains (A12)."""
     return (weights * kl(p, q)).sum(-1)
 
 
 @primitive(*ANALYTIC)
-def max_kl(p: Any, q: Any) -> Any:
+def max_kl(p: Shaped[Any, "*B S A"], q: Shaped[Any, "*B S A"]) -> Any:
     """D^max_KL(p, q) = max_s KL(p(·|s) ‖ q(·|s)), (…)  (HARL, Lemma 8)."""
     return numbers.amax(kl(p, q), -1)
 
 
 @primitive(*ARITHMETIC)
-def max_tv(p: Any, q: Any) -> Any:
+def max_tv(p: Shaped[Any, "*B S A"], q: Shaped[Any, "*B S A"]) -> Any:
     """max_s TV(p(·|s), q(·|s)), (…)."""
     return numbers.amax(tv(p, q), -1)
 
 
 @primitive(*ANALYTIC)
-def entropy(p: Any) -> Any:
+def entropy(p: Shaped[Any, "*B A"]) -> Any:
     """H(p) = −Σ_a p ln p over the last axis, (…): ln A − KL(p ‖ uniform)."""
     count = p.shape[-1]
     kind = numbers.kind_of(p)

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jaxtyping import Shaped
+
 from marlcore import numbers
 from marlcore.advantages import average_out, check_agents, ratio
 from marlcore.divergences import kl
@@ -19,7 +21,7 @@ from marlcore.policies import Policy
 
 
 @primitive(*ARITHMETIC)
-def clip_ratio(r: Any, epsilon: Any) -> Any:
+def clip_ratio(r: Shaped[Any, "*B"], epsilon: Any) -> Shaped[Any, "*B"]:
     """clip(r, 1 − ε, 1 + ε)."""
     return numbers.minimum(numbers.maximum(r, 1 - epsilon), 1 + epsilon)
 
@@ -57,10 +59,10 @@ class Step:
     E_{a^{i_{1:m−1}}~π̄, rest~π}[A_π(s, ·)].
     """
 
-    old: Any
-    advantage: Any
-    others: Any
-    M: Any
+    old: Shaped[Any, "*B S A"]
+    advantage: Shaped[Any, "*B S A"]
+    others: Shaped[Any, "*B S K"]
+    M: Shaped[Any, "*B S A K"]
 
 
 Drift = Callable[[Any, Step], Any]
@@ -88,7 +90,7 @@ def step_of(A: Any, policy: Policy, new: Policy, order: Sequence[int]) -> Step:
 
 
 @primitive(*ARITHMETIC)
-def hamo(hat: Any, advantage: Any, drift: Any) -> Any:
+def hamo(hat: Shaped[Any, "*B S A"], advantage: Shaped[Any, "*B S A"], drift: Any) -> Shaped[Any, "*B S"]:
     """[M^{π̂^i}A_π](s) = Σ_a π̂^i(a|s) A^i(s, a) − D^i_π(π̂^i | s), (…, S): heterogeneous-agent mirror operator (A14)."""
     return (hat * advantage).sum(-1) - drift
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Shaped
 
 from marlcore import numbers
 from marlcore.errors import InputError
@@ -72,7 +73,7 @@ def entropy(policy: Policy) -> tuple[Any, ...]:
 
 
 @primitive(*ARITHMETIC)
-def joint(policy: Policy) -> Any:
+def joint(policy: tuple[Shaped[Any, "*B S _"], ...]) -> Shaped[Any, "*B S *A"]:
     """π(a|s) = Π_i π^i(a_i|s), (…, S, A1, …, An): the product policy as one table over joint actions."""
     n = len(policy)
     product = None

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Shaped
 
 from marlcore import numbers, policies
 from marlcore.games import Game, MarkovGame, MatrixGame, TeamGame
@@ -100,19 +101,19 @@ def scale(gamma: Any, trailing: int) -> Any:
 
 
 @primitive(*ARITHMETIC)
-def induced_transitions(transitions: Any, joint: Any) -> Any:
+def induced_transitions(transitions: Shaped[Any, "*B S K S"], joint: Shaped[Any, "*B S K"]) -> Shaped[Any, "*B S S"]:
     """P_π(s'|s) = Σ_a π(a|s) P(s'|s,a) from (…, S, A, S) and (…, S, A), A the joint actions: (…, S, S)."""
     return (joint[..., None, :] @ transitions)[..., 0, :]
 
 
 @primitive(*ARITHMETIC)
-def state_values(P_pi: Any, r_pi: Any, gamma: Any) -> Any:
+def state_values(P_pi: Shaped[Any, "*B S S"], r_pi: Shaped[Any, "*B S k"], gamma: Any) -> Shaped[Any, "*B S k"]:
     """V = (I − γP_π)⁻¹ r_π for columns of rewards (…, S, k)  (Bellman's equation for a fixed policy)."""
     return numbers.solve(numbers.identity(P_pi.shape[-1], P_pi) - scale(gamma, 2) * P_pi, r_pi)
 
 
 @primitive(*ARITHMETIC)
-def occupancy(P_pi: Any, start: Any, gamma: Any) -> Any:
+def occupancy(P_pi: Shaped[Any, "*B S S"], start: Shaped[Any, "*B S"], gamma: Any) -> Shaped[Any, "*B S"]:
     """ρ = (I − γP_πᵀ)⁻¹ d, (…, S), of mass 1/(1−γ)."""
     transposed = numbers.moveaxis(P_pi, -1, -2)
     matrix = numbers.identity(P_pi.shape[-1], P_pi) - scale(gamma, 2) * transposed
@@ -120,6 +121,8 @@ def occupancy(P_pi: Any, start: Any, gamma: Any) -> Any:
 
 
 @primitive(*ARITHMETIC)
-def bellman_residual(P_pi: Any, r_pi: Any, gamma: Any, V: Any) -> Any:
+def bellman_residual(
+    P_pi: Shaped[Any, "*B S S"], r_pi: Shaped[Any, "*B S k"], gamma: Any, V: Shaped[Any, "*B S k"]
+) -> Any:
     """max_s |r_π + γP_π V − V|(s) for columns (…, S, k); over 1 − γ it bounds the error of V."""
     return numbers.amax(numbers.absolute(r_pi + scale(gamma, 2) * (P_pi @ V) - V), (-2, -1))

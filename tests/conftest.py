@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from jaxtyping import install_import_hook
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 # pytest-xdist already uses every core; nothing here imports NumPy or torch, which read these when they are imported
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
+
+# the shapes that formulas are annotated with run in the tests, and cost nothing outside them
+FORMULAS = ("advantages", "divergences", "objectives", "policies", "values")
+install_import_hook([f"marlcore.{module}" for module in FORMULAS], "shapes.checker")
 
 settings.register_profile("default", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile(

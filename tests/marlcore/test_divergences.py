@@ -45,6 +45,11 @@ def test_against_scipy_and_each_other(seed):
     assert (divergences.kl(p, p) == 0).all()
 
 
+def test_shapes_that_disagree_are_caught_where_annotations_run():
+    with pytest.raises(TypeError, match="Expected type"):
+        divergences.kl(np.ones((2, 3)) / 3, np.ones((2, 2)) / 2)
+
+
 def test_batches_are_side_by_side():
     p, q = rows(1, (3, 5, 4)), rows(2, (3, 5, 4))
     assert divergences.max_kl(p, q).shape == (3,)
