@@ -28,7 +28,7 @@ Tables = tuple[Shaped[Any, "*B S _"], ...]
 
 @primitive(*ARITHMETIC)
 def multi_agent_q(Q: Any, policy: Policy, agents: Sequence[int]) -> Any:
-    """Q^{i_{1:m}} = E_{a^{-i_{1:m}}~π}[Q], (…, S, A_{i_1}, …, A_{i_m}), axes in the order of ``agents``."""
+    """Q^{i_{1:m}} = E_{a^{-i_{1:m}}~π}[Q], (…, S, A_{i_1}, …, A_{i_m}), axes in the order of ``agents``  (HARL, Def. 3)."""
     agents = check_agents(agents, len(policy))
     n = len(policy)
     kept = list(range(n))
@@ -53,7 +53,7 @@ def average_out(Q: Any, table: Any, axis: int) -> Any:
 
 @primitive(*ARITHMETIC)
 def multi_agent_advantage(Q: Any, policy: Policy, given: Sequence[int], agents: Sequence[int]) -> Any:
-    """A^{i_{1:m}}(s, a^{j_{1:k}}, a^{i_{1:m}}) = Q^{j,i} − Q^j for disjoint j = ``given`` and i = ``agents``.
+    """A^{i_{1:m}}(s, a^{j_{1:k}}, a^{i_{1:m}}) = Q^{j,i} − Q^j for disjoint j = ``given``, i = ``agents``  (HARL, Def. 3).
 
     Axes: (…, S, A_{j_1}, …, A_{j_k}, A_{i_1}, …, A_{i_m}).
     """
@@ -83,9 +83,11 @@ def contract(values: Any, policy: Policy, order: Sequence[int]) -> Any:
 def surrogate(
     Q: Shaped[Any, "..."], rho: Shaped[Any, "*B S"], policy: Tables, new: Tables, order: Sequence[int]
 ) -> Any:
-    """L^{i_{1:m}}_π(π̄^{i_{1:m−1}}, π̂^{i_m}) (Def. 7), (…), for i_{1:m} = ``order`` and π̄, π̂ read out of ``new``.
+    """L^{i_{1:m}}_π(π̄^{i_{1:m−1}}, π̂^{i_m}) = Σ_s ρ(s) E_{a^{i_{1:m−1}}~π̄, a^{i_m}~π̂}[A^{i_m}], (…)  (HARL, Def. 7).
 
-    It is 0 when π̂^{i_m} is the old policy, whatever π̄ is (A3).
+    i_{1:m} = ``order``; π̄ and π̂ are read out of ``new``.
+
+    It is 0 when π̂^{i_m} is the old policy, whatever π̄ is (HARL, after Def. 7).
     """
     return (rho * expected_advantage(Q, policy, new, order)).sum(-1)
 
@@ -109,7 +111,7 @@ def ratio_surrogate(
 
 @primitive(*ARITHMETIC)
 def ratio(old: Shaped[Any, "*B A"], new: Shaped[Any, "*B A"]) -> Shaped[Any, "*B A"]:
-    """π̄(a|s)/π(a|s), and 1 where both are 0."""
+    """r(a|s) = π̄(a|s)/π(a|s), and 1 where both are 0  (HARL, Prop. 11)."""
     absent = old == 0
     if numbers.kind_of(old, new) != "torch" and not absent.any():
         return new / old

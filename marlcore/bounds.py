@@ -49,9 +49,9 @@ def lower_bound(
     order: Sequence[int] | None = None,
     penalty: str | Any = "paper",
 ) -> LowerBound:
-    """Lemma 8's lower bound on J(``new``), agents in ``order`` (0, 1, … unless given).
+    """J(π) + Σ_m [L_m − C·D^max_KL(π^{i_m}, π̄^{i_m})] ≤ J(π̄) for π̄ = ``new``, agents in ``order``  (HARL, Lemma 8).
 
-    ``penalty`` is "paper" (C), "sharp" (C*) or a number of your own in place of C.
+    The order is 0, 1, … unless given; ``penalty`` is "paper" (C), "sharp" (C*) or a number of your own in place of C.
     """
     if isinstance(game, (MarkovGame, MatrixGame)):
         raise InputError("the lower bound is about team games (one reward for all agents), not general-sum games")
@@ -97,7 +97,7 @@ def paper_constant(gamma: Any, eps: Any) -> Any:
 
 @primitive(*ANALYTIC)
 def sharp_constant_for(gamma: Any, eps: Any) -> Any:
-    """C* = 2ε·Li_{−1/2}(γ)."""
+    """C* = 2ε·Li_{−1/2}(γ): in place of C in Lemma 8 (ours, proved above)."""
     return eps * sharp_constant(gamma)
 
 

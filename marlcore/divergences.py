@@ -18,7 +18,7 @@ from marlcore.numbers import ANALYTIC, ARITHMETIC, primitive
 
 @primitive(*ANALYTIC)
 def kl(p: Shaped[Any, "*B A"], q: Shaped[Any, "*B A"]) -> Any:
-    """KL(p ‖ q) = Σ_a p ln(p/q) over the last axis, (…)."""
+    """KL(p ‖ q) = Σ_a p ln(p/q) over the last axis, (…)  (Kullback & Leibler 1951)."""
     return numbers.relative_entropy(p, q).sum(-1)
 
 
@@ -30,7 +30,7 @@ def tv(p: Shaped[Any, "*B A"], q: Shaped[Any, "*B A"]) -> Any:
 
 @primitive(*ANALYTIC)
 def expected_kl(weights: Shaped[Any, "*#B S"], p: Shaped[Any, "*#B S A"], q: Shaped[Any, "*#B S A"]) -> Any:
-    """Σ_s w(s) KL(p(·|s) ‖ q(·|s)), (…): with w = (1−γ)ρ_π the expected KL that HATRPO constrains (A12)."""
+    """Σ_s w(s) KL(p(·|s) ‖ q(·|s)), (…): with w = (1−γ)ρ_π the expected KL that HATRPO constrains (HARL, §4)."""
     return (weights * kl(p, q)).sum(-1)
 
 

@@ -22,25 +22,25 @@ from marlcore.policies import Policy
 
 @primitive(*ARITHMETIC)
 def clip_ratio(r: Shaped[Any, "*B"], epsilon: Any) -> Shaped[Any, "*B"]:
-    """clip(r, 1 − ε, 1 + ε)."""
+    """clip(r, 1−ε, 1+ε) = min(max(r, 1−ε), 1+ε)  (Schulman et al. 2017)."""
     return numbers.minimum(numbers.maximum(r, 1 - epsilon), 1 + epsilon)
 
 
 @primitive(*ARITHMETIC)
 def clipped_objective(r: Any, M: Any, epsilon: Any) -> Any:
-    """min(r·M, clip(r, 1±ε)·M), elementwise (PPO; HAPPO with M the sequential factor, A13)."""
+    """min(r·M, clip(r, 1±ε)·M), elementwise (Schulman et al. 2017, eq. 7; HAPPO with M the sequential factor)."""
     return numbers.minimum(r * M, clip_ratio(r, epsilon) * M)
 
 
 @primitive(*ARITHMETIC)
 def clip_penalty(r: Any, M: Any, epsilon: Any) -> Any:
-    """ReLU((r − clip(r, 1±ε))·M), elementwise: r·M less this is the clipped objective (HARL, App. F; A13)."""
+    """ReLU((r − clip(r, 1±ε))·M), elementwise: r·M less this is the clipped objective (HARL, App. F)."""
     return numbers.maximum((r - clip_ratio(r, epsilon)) * M, 0)
 
 
 @primitive(*ARITHMETIC)
 def sequential_factor(advantage: Any, ratios: Sequence[Any]) -> Any:
-    """M_{i_{1:m}} = Π_{j<m} π̄^{i_j}/π^{i_j} · Â, elementwise, from the ratios of the agents updated so far (A11).
+    """M_{i_{1:m}} = Π_{j<m} π̄^{i_j}/π^{i_j} · Â, elementwise, from the ratios of the agents updated so far  (HARL, Prop. 11).
 
     A ratio over several action dimensions is the exponential of its log-probabilities' sum, taken once.
     """
@@ -66,7 +66,7 @@ class Step:
 
 
 Drift = Callable[[Any, Step], Any]
-"""D^i_π(π̂^i | s, π̄^{i_{1:m−1}}) as a function of π̂^i (…, S, A_i) and the step: (…, S)  (A14, HARL Def. 12)."""
+"""D^i_π(π̂^i | s, π̄^{i_{1:m−1}}) as a function of π̂^i (…, S, A_i) and the step: (…, S)  (HARL, Def. 12)."""
 
 
 def step_of(A: Any, policy: Policy, new: Policy, order: Sequence[int]) -> Step:
@@ -91,7 +91,7 @@ def step_of(A: Any, policy: Policy, new: Policy, order: Sequence[int]) -> Step:
 
 @primitive(*ARITHMETIC)
 def hamo(hat: Shaped[Any, "*B S A"], advantage: Shaped[Any, "*B S A"], drift: Any) -> Shaped[Any, "*B S"]:
-    """[M^{π̂^i}A_π](s) = Σ_a π̂^i(a|s) A^i(s, a) − D^i_π(π̂^i | s), (…, S): heterogeneous-agent mirror operator (A14)."""
+    """[M^{π̂^i}A_π](s) = Σ_a π̂^i(a|s) A^i(s, a) − D^i_π(π̂^i | s), (…, S): the mirror operator (HARL, Def. 14)."""
     return (hat * advantage).sum(-1) - drift
 
 
@@ -116,7 +116,7 @@ def squared_l2_drift(scale: Any = 1) -> Drift:
 
 
 def clip_drift(epsilon: Any) -> Drift:
-    """D = E_{a~π}[ReLU((r − clip(r, 1±ε))·M)], the drift in the joint M that makes HAPPO's objective a HAMO (A13)."""
+    """D = E_{a~π}[ReLU((r − clip(r, 1±ε))·M)], the drift in the joint M that makes HAPPO's objective a HAMO."""
 
     def drift(hat: Any, at: Step) -> Any:
         r = ratio(at.old, hat)

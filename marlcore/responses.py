@@ -49,7 +49,7 @@ class NashGap:
 
 @primitive(*COMPARED)
 def best_response(game: Game, policy: Policy, agent: int) -> BestResponse:
-    """A best response of ``agent`` to the others' tables in ``policy`` (its own is ignored).
+    """π̂^i ∈ argmax J_i(π̂^i, π^{-i}) for i = ``agent`` against the others in ``policy`` (its own table is ignored).
 
     Floats and rationals: policy iteration. Tensors: the actions are found in floats, the values carry gradients in
     everything but them (the envelope theorem). Balls: the same actions, and V encloses the optimal value, because
@@ -95,7 +95,7 @@ def agent_process(game: MarkovGame | TeamGame, policy: Policy, agent: int) -> tu
 
 @primitive(*COMPARED)
 def nash_gap(game: Game, policy: Policy) -> NashGap:
-    """What each agent could gain by deviating alone, from the start distribution, and the largest of these."""
+    """gap_i = max_{π̂^i} J_i(π̂^i, π^{-i}) − J_i(π) for each agent, and the largest: 0 at a Nash equilibrium (Nash 1951)."""
     game, policy = one_shot(game, policy)
     policy = policies.check(game, policy)
     evaluation = evaluate(game, policy)

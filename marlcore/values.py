@@ -40,7 +40,10 @@ class Evaluation:
 
 @primitive(*ARITHMETIC)
 def evaluate(game: Game, policy: Policy) -> Evaluation:
-    """V, Q, A, ρ and J of ``policy``; a matrix game is taken as one state with γ = 0 and a profile of vectors."""
+    """V = (I − γP_π)⁻¹ r_π, Q = r + γPV, A = Q − V, ρ = (I − γP_πᵀ)⁻¹ d and J = dᵀV of ``policy``.
+
+    A matrix game is taken as one state with γ = 0, and a profile of vectors as its policy.
+    """
     game, policy = one_shot(game, policy)
     policy = policies.check(game, policy)
     if game.sparse:

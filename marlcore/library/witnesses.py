@@ -1,7 +1,7 @@
 """Small games that refute a statement as it is printed or told: each fact is the number that decides.
 
-vertex                 every deterministic policy is a fixed point of Algorithm 1 (A8 needs π₀ fully mixed)
-stop_or_go             a start that does not cover the states keeps the Nash gap (A8 needs d(s) > 0)
+vertex                 every deterministic policy is a fixed point of Algorithm 1 (Theorem 10 needs π₀ fully mixed)
+stop_or_go             a start that does not cover the states keeps the Nash gap (Theorem 10 needs d(s) > 0)
 far_policy             a neighbourhood must be closed under resetting one state (HAML)
 wolf_misprint          WoLF-IGA's test with the other player's value misjudges who wins
 van_der_wal            the Newton iteration of Pollatschek and Avi-Itzhak cycles

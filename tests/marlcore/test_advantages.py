@@ -82,7 +82,7 @@ def test_surrogate_is_zero_at_the_old_policy_and_sums_to_the_joint_advantage(see
     rho = rng.uniform(0, 3, 2)
     prefix = tuple(order[:m])
     staying = tuple(pi[i] if i == prefix[-1] else new[i] for i in range(3))
-    assert advantages.surrogate(Q, rho, pi, staying, prefix) == pytest.approx(0, abs=1e-12)  # A3
+    assert advantages.surrogate(Q, rho, pi, staying, prefix) == pytest.approx(0, abs=1e-12)  # Def. 7
     total = sum(advantages.surrogate(Q, rho, pi, new, tuple(order[: k + 1])) for k in range(3))
     A = advantages.multi_agent_advantage(Q, pi, (), (0, 1, 2))
     joint = np.einsum("sabc,sa,sb,sc->s", A, *new)

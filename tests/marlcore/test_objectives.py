@@ -34,7 +34,7 @@ def test_clipped_objective_by_cases(r, M, epsilon):
         assert value == pytest.approx(max(r, 1 - epsilon) * M)
     penalty = objectives.clip_penalty(np.array(r), np.array(M), epsilon)
     assert penalty >= 0
-    assert r * M - penalty == pytest.approx(value, abs=1e-12)  # A13
+    assert r * M - penalty == pytest.approx(value, abs=1e-12)
 
 
 def three_agents(seed, order=(2, 0, 1)):
