@@ -28,7 +28,7 @@ Tables = tuple[Shaped[Any, "*B S _"], ...]
 
 @primitive(*ARITHMETIC)
 def multi_agent_q(Q: Any, policy: Policy, agents: Sequence[int]) -> Any:
-    """Q^{i_{1:m}} = E_{a^{-i_{1:m}}~π}[Q], (…, S, A_{i_1}, …, A_{i_m}), axes in the order of ``agents``  (HARL, Def. 3)."""
+    """Q^{i_{1:m}} = E_{a^{-i_{1:m}}~π}[Q], (…, S, A_{i_1}, …, A_{i_m}), axes as in ``agents``  (HARL, Def. 3)."""
     agents = check_agents(agents, len(policy))
     n = len(policy)
     kept = list(range(n))
@@ -53,7 +53,7 @@ def average_out(Q: Any, table: Any, axis: int) -> Any:
 
 @primitive(*ARITHMETIC)
 def multi_agent_advantage(Q: Any, policy: Policy, given: Sequence[int], agents: Sequence[int]) -> Any:
-    """A^{i_{1:m}}(s, a^{j_{1:k}}, a^{i_{1:m}}) = Q^{j,i} − Q^j for disjoint j = ``given``, i = ``agents``  (HARL, Def. 3).
+    """A^{i_{1:m}}(s, a^{j_{1:k}}, a^{i_{1:m}}) = Q^{j,i} − Q^j, j = ``given``, i = ``agents``  (HARL, Def. 3).
 
     Axes: (…, S, A_{j_1}, …, A_{j_k}, A_{i_1}, …, A_{i_m}).
     """

@@ -40,7 +40,7 @@ def clip_penalty(r: Any, M: Any, epsilon: Any) -> Any:
 
 @primitive(*ARITHMETIC)
 def sequential_factor(advantage: Any, ratios: Sequence[Any]) -> Any:
-    """M_{i_{1:m}} = Π_{j<m} π̄^{i_j}/π^{i_j} · Â, elementwise, from the ratios of the agents updated so far  (HARL, Prop. 11).
+    """M_{i_{1:m}} = Π_{j<m} π̄^{i_j}/π^{i_j} · Â, elementwise, from the ratios of the predecessors  (HARL, Prop. 11).
 
     A ratio over several action dimensions is the exponential of its log-probabilities' sum, taken once.
     """

@@ -95,7 +95,7 @@ def agent_process(game: MarkovGame | TeamGame, policy: Policy, agent: int) -> tu
 
 @primitive(*COMPARED)
 def nash_gap(game: Game, policy: Policy) -> NashGap:
-    """gap_i = max_{π̂^i} J_i(π̂^i, π^{-i}) − J_i(π) for each agent, and the largest: 0 at a Nash equilibrium (Nash 1951)."""
+    """gap_i = max_{π̂^i} J_i(π̂^i, π^{-i}) − J_i(π) for each agent, and the largest: 0 at equilibrium (Nash 1951)."""
     game, policy = one_shot(game, policy)
     policy = policies.check(game, policy)
     evaluation = evaluate(game, policy)
