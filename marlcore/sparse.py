@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_matrix
-from scipy.sparse.linalg import LinearOperator, bicgstab, gmres
+from scipy.sparse import csc_matrix, csr_matrix, eye_array
+from scipy.sparse.linalg import LinearOperator, bicgstab, gmres, splu
 
 from marlcore.compiled import compiled
 from marlcore.errors import ConvergenceError
@@ -36,11 +36,11 @@ def evaluate(game: MarkovGame | TeamGame, policy: Policy) -> Evaluation:
     V, error = np.empty_like(r_pi), 0.0
     Q, A = np.empty(rewards.shape), np.empty(rewards.shape)
     for k, r in enumerate(r_pi):
-        V[k], residual = solve_discounted(P_pi.matvec, r, gamma)
+        V[k], residual = solve_discounted(P_pi.matvec, r, gamma, P_pi.factorable(False))
         error = max(error, float(np.abs(residual).max()) / (1 - gamma))
         tables = Q[k].reshape(-1), A[k].reshape(-1)
         _contract(*_parts(P), rewards[k].ravel(), V[k], gamma, game.joint_actions, *tables)
-    rho, residual = solve_discounted(P_pi.rmatvec, game.start, gamma)
+    rho, residual = solve_discounted(P_pi.rmatvec, game.start, gamma, P_pi.factorable(True))
     rho_error = float(np.abs(residual).sum()) / (1 - gamma)
     J = V @ game.start
     if team:
@@ -50,6 +50,8 @@ def evaluate(game: MarkovGame | TeamGame, policy: Policy) -> Evaluation:
 
 CSR = Any
 """A SciPy CSR matrix."""
+DIRECT = 5000
+"""Up to so many states a factorisation is affordable even if it fills in completely (200 MB)."""
 
 
 class Induced(NamedTuple):
@@ -57,15 +59,24 @@ class Induced(NamedTuple):
 
     matvec: Callable[[np.ndarray], np.ndarray]
     rmatvec: Callable[[np.ndarray], np.ndarray]
+    matrix: CSR | None
+    """P_π itself where it was merged."""
+
+    def factorable(self, transposed: bool) -> Callable[[], CSR] | None:
+        """How to get P_π (or P_πᵀ) for a factorisation, where S is small enough for any fill-in."""
+        P = self.matrix
+        if P is None or P.shape[0] > DIRECT:
+            return None
+        return lambda: P.T if transposed else P
 
 
 def induced_operator(P: CSR, joint_actions: int, packed: tuple[Any, ...]) -> Induced:
-    """P_π as an operator: merged to one S × S matrix where that at least halves the entries, else applied to P.
+    """P_π as an operator: merged to one S × S matrix where S is small or that halves the entries, else applied to P.
 
     Where successors hardly repeat within a state, P_π is as large as P and merging would only copy it.
     """
     S = P.shape[1]
-    if _merged_share(P, joint_actions) > 0.5:
+    if S > DIRECT and _merged_share(P, joint_actions) > 0.5:
 
         def matvec(x: np.ndarray) -> np.ndarray:
             return _apply(*_parts(P), *packed, joint_actions, x, np.empty(S))
@@ -73,10 +84,10 @@ def induced_operator(P: CSR, joint_actions: int, packed: tuple[Any, ...]) -> Ind
         def rmatvec(x: np.ndarray) -> np.ndarray:
             return _apply_transposed(*_parts(P), *packed, joint_actions, x, np.zeros(S))
 
-        return Induced(matvec, rmatvec)
+        return Induced(matvec, rmatvec, None)
     parts = _merge_joint(*_parts(P), *packed, joint_actions, _room(P, joint_actions, 1))
     merged = _csr(parts, (S, S))
-    return Induced(merged.dot, merged.T.dot)
+    return Induced(merged.dot, merged.T.dot, merged)
 
 
 def agent_process(game: MarkovGame | TeamGame, policy: Policy, agent: int) -> tuple[CSR, np.ndarray]:
@@ -99,34 +110,51 @@ def agent_process(game: MarkovGame | TeamGame, policy: Policy, agent: int) -> tu
 
 
 def solve_discounted(
-    matvec: Callable[[np.ndarray], np.ndarray], b: np.ndarray, gamma: float
+    matvec: Callable[[np.ndarray], np.ndarray],
+    b: np.ndarray,
+    gamma: float,
+    matrix: Callable[[], CSR] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """x of x = b + γPx, with its residual b + γPx − x; P has row sums or column sums of at most 1 (a contraction).
 
-    BiCGSTAB, restarted from what it has while that gains digits; then GMRES, for what BiCGSTAB breaks down on (periodic
-    chains); then some sweeps of the contraction itself, which cannot break down. It stops at round-off, 4 ulp of
+    Methods in turn, each from what there is and while it gains digits fast: GMRES with a short memory, which needs the
+    fewest products where P mixes well; BiCGSTAB; for chains that are periodic or nearly so, a sparse factorisation of
+    ``matrix()`` where that is given (small S), else GMRES with a long memory. It stops at round-off, 4 ulp of
     ‖b‖ + ‖x‖, or returns what it has: the residual says how good that is.
     """
     linear_operator: Any = LinearOperator  # its constructor picks a class by its arguments, which type checkers miss
     operator = linear_operator((len(b), len(b)), matvec=lambda x: x - gamma * matvec(x), dtype=float)
+    last = (_long_gmres, 0.9) if matrix is None else (_factorised(matrix, gamma), 0.1)
     x, residual = b.copy(), gamma * matvec(b)
-    for method in (_bicgstab, _gmres):
-        for _ in range(20):
+    for method, fast in ((_short_gmres, 1e-4), (_bicgstab, 0.5), last):
+        shrunk = 0.0
+        while shrunk < fast:
             size = float(np.abs(residual).max())
             goal = 4 * np.finfo(float).eps * float(np.abs(b).max() + np.abs(x).max())
             if size <= goal:
                 return x, residual
-            candidate = x + method(operator, residual, max(1e-10, 0.2 * goal / size))
+            candidate = x + method(operator, residual, max(1e-14, 0.2 * goal / size))
             left = b + gamma * matvec(candidate) - candidate
-            if not np.abs(left).max() < 0.5 * size:
+            shrunk = float(np.abs(left).max()) / size
+            if not shrunk < 1:
                 break
             x, residual = candidate, left
-    for _ in range(1000):
-        left = b + gamma * matvec(x + residual) - (x + residual)
-        if not np.abs(left).max() < np.abs(residual).max():
-            break
-        x, residual = x + residual, left
     return x, residual
+
+
+def _factorised(matrix: Callable[[], CSR], gamma: float) -> Callable[..., np.ndarray]:
+    factors: list[Any] = []
+
+    def method(operator: Any, right: np.ndarray, rtol: float) -> np.ndarray:
+        if not factors:
+            factors.append(splu(csc_matrix(eye_array(len(right)) - gamma * matrix())))
+        return factors[0].solve(right)
+
+    return method
+
+
+def _short_gmres(operator: Any, right: np.ndarray, rtol: float) -> np.ndarray:
+    return gmres(operator, right, rtol=rtol, atol=0.0, restart=min(len(right), 25), maxiter=1)[0]
 
 
 def _bicgstab(operator: Any, right: np.ndarray, rtol: float) -> np.ndarray:
@@ -134,7 +162,7 @@ def _bicgstab(operator: Any, right: np.ndarray, rtol: float) -> np.ndarray:
         return bicgstab(operator, right, rtol=rtol, atol=0.0, maxiter=1000)[0]
 
 
-def _gmres(operator: Any, right: np.ndarray, rtol: float) -> np.ndarray:
+def _long_gmres(operator: Any, right: np.ndarray, rtol: float) -> np.ndarray:
     return gmres(operator, right, rtol=rtol, atol=0.0, restart=min(len(right), 100), maxiter=10)[0]
 
 
@@ -144,7 +172,9 @@ def solve_mdp(P: CSR, rewards: np.ndarray, gamma: float, actions: np.ndarray | N
     greedy: Any = rewards.argmax(-1) if actions is None else actions
     rows = np.arange(S) * count
     for iteration in range(1, MAX_ITERATIONS + 1):
-        V, residual = solve_discounted(P[rows + greedy].dot, rewards[np.arange(S), greedy], gamma)
+        P_pi = P[rows + greedy]
+        direct = (lambda P_pi=P_pi: P_pi) if S <= DIRECT else None
+        V, residual = solve_discounted(P_pi.dot, rewards[np.arange(S), greedy], gamma, direct)
         Q = rewards + gamma * (P @ V).reshape(S, count)
         best = Q.max(-1)
         own = Q[np.arange(S), greedy]

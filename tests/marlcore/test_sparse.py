@@ -103,7 +103,8 @@ def test_sparse_policy_iteration_is_dense_policy_iteration(seed, gamma):
     assert ours.error <= 1e-9 / (1 - gamma)
 
 
-def test_a_periodic_chain_is_solved_to_round_off():
+@pytest.mark.parametrize("direct", [False, True])
+def test_a_periodic_chain_is_solved_to_round_off(direct):
     # a ring: eigenvalues of P on the unit circle, the hardest case for BiCGSTAB
     S = 101
     from scipy.sparse import csr_matrix
@@ -111,7 +112,8 @@ def test_a_periodic_chain_is_solved_to_round_off():
     P = csr_matrix((np.ones(S), np.roll(np.arange(S), -1), np.arange(S + 1)), (S, S))
     b = np.zeros(S)
     b[0] = 1.0
-    x, residual = sparse.solve_discounted(P.dot, b, 0.999)
+    matrix = (lambda: P) if direct else None
+    x, residual = sparse.solve_discounted(P.dot, b, 0.999, matrix)
     # V(s) = γ^{distance to 0} / (1 − γ^S)
     distance = (-np.arange(S)) % S
     np.testing.assert_allclose(x, 0.999**distance / (1 - 0.999**S), rtol=1e-11)  # round-off over 1 − γ
