@@ -181,6 +181,11 @@ def test_gae_limits():
     np.testing.assert_allclose(mc, np.array(returns) - V)
 
 
+def test_gae_of_a_single_step():
+    x = np.ones((1, 2))
+    assert objectives.gae(x, x * 3, x * 5, x < 0, x < 0, 0.5, 0.5).tolist() == [[0.5, 0.5]]
+
+
 def test_gae_refuses_shapes_that_differ():
     x = np.zeros((3, 2))
     with pytest.raises(InputError, match=r"must have one shape \(T, …\)"):
