@@ -117,7 +117,7 @@ def ratio(old: Shaped[Any, "*B A"], new: Shaped[Any, "*B A"]) -> Shaped[Any, "*B
         return new / old
     if bool((absent & (new != 0)).any()):
         raise InputError("a ratio π̄/π needs π(a|s) > 0 wherever π̄(a|s) > 0; here an action of probability 0 enters")
-    return numbers.where(absent, old * 0 + 1, new / numbers.where(absent, old * 0 + 1, old))
+    return numbers.where(absent, 1, new / numbers.where(absent, 1, old))
 
 
 def _along(table: Any, i: int, n: int) -> Any:

@@ -149,7 +149,7 @@ def gae(rewards: Any, values: Any, next_values: Any, terminated: Any, truncated:
     alive = numbers.indicator(~terminated, rewards)
     going_on = numbers.indicator(~(terminated | truncated), rewards)
     deltas = rewards + gamma * alive * next_values - values
-    estimates, running = [], rewards[0] * 0
+    estimates, running = [], 0
     for t in reversed(range(rewards.shape[0])):
         running = deltas[t] + gamma * lam * going_on[t] * running
         estimates.append(running)

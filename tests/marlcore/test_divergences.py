@@ -56,3 +56,20 @@ def test_batches_are_side_by_side():
     for k in range(3):
         assert divergences.max_kl(p, q)[k] == divergences.max_kl(p[k], q[k])
         assert divergences.expected_kl(np.ones(5), p, q)[k] == divergences.expected_kl(np.ones(5), p[k], q[k])
+
+
+def test_entropy_is_exact_in_symbols_and_enclosed_in_balls():
+    import flint
+    import sympy
+
+    from marlcore import numbers
+
+    thirds = np.array(["1/3", "1/3", "1/3"])
+    level = np.array([numbers.number(p, "symbol") for p in thirds], dtype=object)
+    assert sympy.simplify(divergences.entropy(level) - sympy.log(3)) == 0
+    with numbers.precision(100):
+        ball = divergences.entropy(np.array([numbers.number(p, "ball") for p in thirds], dtype=object))
+    with numbers.precision(200):
+        assert flint.arb(ball).contains(flint.arb(3).log())
+    # a single action has nothing to choose
+    assert divergences.entropy(np.array([[1.0]])).tolist() == [0]

@@ -181,7 +181,72 @@ def test_gae_limits():
     np.testing.assert_allclose(mc, np.array(returns) - V)
 
 
+def test_gae_of_a_single_step():
+    x = np.ones((1, 2))
+    assert objectives.gae(x, x * 3, x * 5, x < 0, x < 0, 0.5, 0.5).tolist() == [[0.5, 0.5]]
+
+
 def test_gae_refuses_shapes_that_differ():
     x = np.zeros((3, 2))
     with pytest.raises(InputError, match=r"must have one shape \(T, …\)"):
         objectives.gae(x, x[:2], x, x > 0, x > 0, 0.9, 0.9)
+
+
+def test_steps_drifts_and_hamo_of_a_batch_are_side_by_side():
+    rng = np.random.default_rng(8)
+    game = TeamGame.random(3, (2, 4, 2), rng, batch=(5,))
+    pi, new = policies.random(game, rng), policies.random(game, rng)
+    A = evaluate(game, pi).A
+    for order in ((1,), (2, 0, 1), (0, 2)):
+        i = order[-1]
+        step = objectives.step_of(A, pi, new, order)
+        for k in range(5):
+            one = objectives.step_of(A[k], tuple(t[k] for t in pi), tuple(t[k] for t in new), order)
+            for field in ("old", "advantage", "others", "M"):
+                np.testing.assert_allclose(getattr(step, field)[k], getattr(one, field), rtol=1e-13)
+            for drift in DRIFTS.values():
+                batched = drift(new[i], step)
+                assert batched.shape == (5, 3)
+                np.testing.assert_allclose(batched[k], drift(new[i][k], one), rtol=1e-12, atol=1e-14)
+            gain = objectives.hamo(new[i], step.advantage, DRIFTS["squared L2"](new[i], step))
+            own = objectives.hamo(new[i][k], one.advantage, DRIFTS["squared L2"](new[i][k], one))
+            np.testing.assert_allclose(gain[k], own, rtol=1e-12)
+
+
+def test_hamo_takes_the_drift_away():
+    # Σ_a π̂(a) A(a) − D = ¼·2 + ¾·(−1) − 5
+    assert objectives.hamo(np.array([[0.25, 0.75]]), np.array([[2.0, -1.0]]), np.array([5.0])).tolist() == [-5.25]
+
+
+def test_a_single_agent_has_nobody_beside_it():
+    rng = np.random.default_rng(9)
+    game = TeamGame.random(4, (3,), rng)
+    pi, new = policies.random(game, rng), policies.random(game, rng)
+    A = evaluate(game, pi).A
+    step = objectives.step_of(A, pi, new, (0,))
+    assert step.others.tolist() == [[1.0]] * 4
+    assert step.M.shape == (4, 3, 1)
+    np.testing.assert_allclose(step.advantage, A)
+    # with one agent the mean over the others changes nothing
+    joint, printed = objectives.clip_drift(0.1)(new[0], step), objectives.marginal_clip_drift(0.1)(new[0], step)
+    np.testing.assert_allclose(joint, printed)
+
+
+@pytest.mark.parametrize(
+    "drift", [objectives.forward_kl_drift, objectives.reverse_kl_drift, objectives.squared_l2_drift]
+)
+def test_the_scale_of_a_drift_is_1_unless_given(drift):
+    A, pi, new, order = three_agents(3)
+    step = objectives.step_of(A, pi, new, order)
+    once = drift()(new[1], step)
+    assert (once > 0).all()
+    np.testing.assert_allclose(drift(3)(new[1], step), 3 * once, rtol=1e-14)
+    if drift is not objectives.squared_l2_drift:
+        np.testing.assert_allclose(once, kl_between(pi[1], new[1], drift is objectives.forward_kl_drift), rtol=1e-12)
+    else:
+        np.testing.assert_allclose(once, ((pi[1] - new[1]) ** 2).sum(-1), rtol=1e-12)
+
+
+def kl_between(old, hat, forward):
+    p, q = (old, hat) if forward else (hat, old)
+    return (p * np.log(p / q)).sum(-1)

@@ -39,6 +39,26 @@ def test_random_rows_have_the_dirichlet_moments():
     # Dirichlet(α, α, α): mean 1/3, variance (1/3)(2/3)/(3α + 1)
     np.testing.assert_allclose(table.mean(0), 1 / 3, atol=3e-3)
     np.testing.assert_allclose(table.var(0), 2 / 9 / 2.5, rtol=1e-2)
+    (flat,) = policies.random(game, np.random.default_rng(1))  # Dirichlet(1, 1, 1) unless asked
+    np.testing.assert_allclose(flat.var(0), 2 / 9 / 4, rtol=1e-2)
+
+
+def test_random_rows_of_an_exact_game_are_exact_distributions():
+    game = markov_game(np.random.default_rng(0))
+    for table in policies.random(game, np.random.default_rng(1)):
+        assert numbers.kind_of(table) == "rational"
+        assert (table.sum(-1) == 1).all()
+
+
+def test_policies_of_a_torch_game_are_tensors_of_its_dtype():
+    import torch
+
+    game = MatrixGame(torch.zeros(2, 3, 2, dtype=torch.float32))
+    pi = policies.uniform(game)
+    assert [(t.dtype, t.tolist()) for t in pi[1:]] == [(torch.float32, [0.5, 0.5])]
+    assert policies.deterministic(game, (2, 0))[0].tolist() == [0, 0, 1]
+    checked = policies.check(game, pi)
+    assert all(numbers.kind_of(t) == "torch" for t in checked)
 
 
 def test_mix_support_and_entropy(game):
@@ -53,6 +73,16 @@ def test_mix_support_and_entropy(game):
 def test_joint_is_the_product(game):
     pi = policies.random(game, np.random.default_rng(0))
     np.testing.assert_allclose(policies.joint(pi), np.einsum("sa,sb->sab", *pi))
+
+
+def test_joint_of_a_batch():
+    game = MarkovGame.random(3, (2, 4, 2), np.random.default_rng(0), batch=(5,))
+    pi = policies.random(game, np.random.default_rng(1))
+    np.testing.assert_allclose(policies.joint(pi), np.einsum("ksa,ksb,ksc->ksabc", *pi))
+
+
+def test_joint_actions_count_in_c_order(game):
+    assert [policies.action_index(game, (a, b)) for a in range(2) for b in range(4)] == list(range(8))
 
 
 def test_conversion_to_exact_kinds_sums_to_one(game):
@@ -89,6 +119,10 @@ def test_check_names_the_game_of_a_batch():
 def test_bad_actions_and_concentrations_are_refused(game):
     with pytest.raises(InputError, match="agent 1 has actions 0, …, 3, not 4"):
         policies.deterministic(game, (0, 4))
+    with pytest.raises(InputError, match="agent 1 has actions 0, …, 3, not -1"):
+        policies.deterministic(game, (0, [0, -1, 3]))
+    with pytest.raises(InputError, match="agent 1 has actions 0, …, 3, not 7"):
+        policies.deterministic(game, (1, [1, 7, -5]))
     with pytest.raises(InputError, match="an action for each of the 2 agents, not 1"):
         policies.deterministic(game, (0,))
     with pytest.raises(InputError, match="concentration must be positive, not 0"):
