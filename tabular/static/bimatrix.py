@@ -1,10 +1,10 @@
 """One equilibrium of a two-player game: (x, y) with x ∈ argmax xᵀAy and y ∈ argmax xᵀBy.
 
-    lemke_howson(game, label)     complementary pivoting with lexicographic ties from any label     ``lemke_howson_kernel``
-    support_enumeration(game)     supports of equal size, small ones first                          ``support_kernel``
+    lemke_howson(game, label)     complementary pivoting, lexicographic ties, from any label     ``lemke_howson_kernel``
+    support_enumeration(game)     supports of equal size, small ones first                       ``support_kernel``
 
-One game or a batch. Floats run compiled; a game whose certificate is not good enough (a regret above 1e-10 of a player's
-payoff range) is solved again in rationals, as are rational payoffs, which get exact strategies and regrets of 0.
+One game or a batch. Floats run compiled; a game whose certificate is not good enough (a regret above 1e-10 of a
+player's payoff range) is solved again in rationals, as are rational payoffs: exact strategies, regrets of 0.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from marlcore import numbers
 from marlcore.errors import InputError
 from marlcore.games import MatrixGame
 from tabular.static.equilibrium import Equilibrium, certified, check_two_players
+from tabular.static.exact_tableau import integer_payoffs, lexicographic_row, pivot
 from tabular.static.lemke_howson_kernel import lemke_howson_batch
 from tabular.static.support_kernel import support_enumeration_batch
-from tabular.static.zero_sum_exact import integer_payoffs, pivot
 
 CERTIFICATE = 1e-10
 
@@ -29,7 +29,7 @@ ExactSolver = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, int]]
 
 
 def lemke_howson(game: MatrixGame, label: int = 0) -> Equilibrium:
-    """The equilibrium at the end of the path that drops ``label``: row actions count 0, …, m−1, column's m, …, m+k−1."""
+    """The equilibrium at the end of the path that drops ``label``: 0, …, m−1 are row actions, m, …, m+k−1 columns."""
     game = check_two_players(game, "lemke_howson")
     m, k = game.action_counts
     if not (isinstance(label, (int, np.integer)) and 0 <= label < m + k):
@@ -111,34 +111,11 @@ class _Dictionary:
         """Bring a variable into the basis; the label of the one that leaves."""
         columns = len(self.rows[0]) - 1
         column = self.variables.index(variable)
-        row = self._leaving(column)
+        row = lexicographic_row(self.rows, self.variables, self.slacks, self.denominator, column)
         self.denominator = pivot(self.rows, row, column, self.denominator)
         leaving = self.variables[columns + row]
         self.variables[column], self.variables[columns + row] = leaving, variable
         return leaving
-
-    def _leaving(self, column: int) -> int:
-        columns = len(self.rows[0]) - 1
-        tied = [i for i, row in enumerate(self.rows) if row[column] > 0]
-        tied = self._least(tied, column, [row[columns] for row in self.rows])
-        for slack in self.slacks:
-            if len(tied) == 1:
-                break
-            place = self.variables.index(slack)
-            if place < columns:
-                entries = [row[place] for row in self.rows]
-            else:
-                entries = [self.denominator if place == columns + i else 0 for i in range(len(self.rows))]
-            tied = self._least(tied, column, entries)
-        return tied[0]
-
-    def _least(self, candidates: list[int], column: int, entries: list[Any]) -> list[int]:
-        """Those among the rows whose entry/a is least."""
-        import flint
-
-        ratios = {i: flint.fmpq(entries[i], self.rows[i][column]) for i in candidates}
-        least = min(ratios.values())
-        return [i for i in candidates if ratios[i] == least]
 
     def strategy(self, own: range) -> np.ndarray:
         """The distribution over the variables ``own`` that their values are proportional to."""

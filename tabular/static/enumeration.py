@@ -28,13 +28,13 @@ import numpy as np
 from marlcore import numbers
 from marlcore.games import MatrixGame
 from tabular.static.enumeration_kernel import enumerate_nondegenerate
-from tabular.static.equilibrium import certified, check_single, check_two_players
-from tabular.static.zero_sum_exact import integer_payoffs, pivot
+from tabular.static.equilibrium import check_single, check_two_players, rounding
+from tabular.static.exact_tableau import integer_payoffs, lexicographic_row, pivot
 
 CERTIFICATE = 1e-10
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class NashSubset:
     """conv(rows) × conv(columns): a maximal convex set of equilibria; indices of extreme points."""
 
@@ -95,18 +95,27 @@ def _compiled(game: MatrixGame) -> Equilibria | None:
     status, rows, columns = enumerate_nondegenerate(np.ascontiguousarray(game.payoffs))
     if not status:
         return None
-    order = np.lexsort(rows.T[::-1])[::-1]
-    edges = np.stack([np.arange(len(rows))] * 2, axis=1)
-    found = _assemble(game, rows[order], columns[order], edges, "compiled")
-    spread = np.ptp(game.payoffs, axis=(1, 2))
+    order, other = np.lexsort(rows.T[::-1])[::-1], np.lexsort(columns.T[::-1])[::-1]
+    edges = np.stack([np.arange(len(rows)), np.argsort(other)[order]], axis=1)
+    found = _assemble(game, rows[order], columns[other], edges, "compiled")
+    spread = game.payoffs.max(axis=(1, 2)) - game.payoffs.min(axis=(1, 2))
     return found if (found.regret <= CERTIFICATE * spread).all() else None
 
 
 def _assemble(game: MatrixGame, rows: Any, columns: Any, edges: np.ndarray, method: str) -> Equilibria:
-    batch = MatrixGame(np.broadcast_to(game.payoffs, (len(edges), *game.payoffs.shape)), (len(edges),))
-    points = certified(batch, (rows[edges[:, 0]], columns[edges[:, 1]]), 0, method)
-    subsets, components = _subsets_and_components(edges)
-    return Equilibria(rows, columns, edges, points.payoffs, points.regret, subsets, components, method)
+    """The result with payoffs and regrets of every extreme equilibrium: ``equilibrium.certified`` for two players."""
+    x, y = rows[edges[:, 0]], columns[edges[:, 1]]
+    payoffs, regrets = [], []
+    for player, own in enumerate(game.payoffs):
+        low = own.min()
+        shifted = own - low
+        values = y @ shifted.T if player == 0 else x @ shifted
+        payoff = ((x if player == 0 else y) * values).sum(1)
+        payoffs.append(payoff + low)
+        regrets.append(values.max(1) - payoff + rounding(shifted, game.kind))
+    # the largest of the values is at least their mean, up to the rounding that is added
+    regret = np.stack(regrets, 1)
+    return Equilibria(rows, columns, edges, np.stack(payoffs, 1), regret, *_subsets_and_components(edges), method)
 
 
 def _subsets_and_components(edges: np.ndarray) -> tuple[tuple[NashSubset, ...], tuple[tuple[int, ...], ...]]:
@@ -171,8 +180,8 @@ def _vertices(payoffs: list[list[Any]], own: range, slacks: range, transposed: b
             found[point] = labels
         columns = len(own)
         for column in range(columns):
-            row = _lexicographic_row(tableau, variables, slacks, denominator, column)
-            if row is None:
+            row = lexicographic_row(tableau, variables, slacks, denominator, column)
+            if row < 0:
                 continue
             nonbasic = frozenset(variables[:columns]) - {variables[column]} | {variables[columns + row]}
             if nonbasic not in visited:
@@ -197,37 +206,3 @@ def _point(tableau: list[list[Any]], variables: list[int], own: range, size: int
     weights = [values.get(v, 0) for v in own]
     total = sum(weights, flint.fmpz(0))
     return (tuple(flint.fmpq(w, total) for w in weights) if total else None), labels
-
-
-def _lexicographic_row(
-    tableau: list[list[Any]], variables: list[int], slacks: range, denominator: Any, column: int
-) -> int | None:
-    """The row that leaves when ``column`` enters the polytope with right-hand sides 1 + (ε, ε², …)."""
-    columns = len(tableau[0]) - 1
-    tied = [i for i, row in enumerate(tableau) if row[column] > 0]
-    if not tied:
-        return None
-    tied = _least_ratios(tied, tableau, column, [row[columns] for row in tableau])
-    for slack in slacks:
-        if len(tied) == 1:
-            break
-        place = variables.index(slack)
-        if place < columns:
-            entries = [row[place] for row in tableau]
-        else:
-            entries = [denominator if place == columns + i else 0 for i in range(len(tableau))]
-        tied = _least_ratios(tied, tableau, column, entries)
-    return tied[0]
-
-
-def _least_ratios(candidates: list[int], tableau: list[list[Any]], column: int, entries: list[Any]) -> list[int]:
-    """Those among the rows whose entry/a is least, by cross-multiplication (a > 0)."""
-    best = [candidates[0]]
-    for i in candidates[1:]:
-        mine = entries[i] * tableau[best[0]][column]
-        theirs = entries[best[0]] * tableau[i][column]
-        if mine < theirs:
-            best = [i]
-        elif mine == theirs:
-            best.append(i)
-    return best

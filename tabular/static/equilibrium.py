@@ -15,7 +15,7 @@ import numpy as np
 from marlcore import numbers
 from marlcore.errors import InputError
 from marlcore.games import MatrixGame
-from marlcore.numbers import primitive
+from marlcore.numbers import Kind, primitive
 
 UNIT = 2.0**-53
 
@@ -57,7 +57,7 @@ def action_values(payoffs: Any, profile: tuple[Any, ...], player: int) -> Any:
 
 
 def certified(game: MatrixGame, profile: tuple[Any, ...], steps: Any, method: str) -> Equilibrium:
-    """The profile with each player's payoff and regret, evaluated on payoffs less their least (rounding is then small)."""
+    """The profile with each player's payoff and regret, evaluated on payoffs less their least: rounding is small then."""
     lead = len(game.batch_shape)
     payoffs, regrets = [], []
     for i in range(game.n):
@@ -68,15 +68,18 @@ def certified(game: MatrixGame, profile: tuple[Any, ...], steps: Any, method: st
         payoff = (profile[i] * values).sum(-1)
         regret = numbers.maximum(numbers.amax(values, -1) - payoff, payoff * 0)
         payoffs.append(payoff + low)
-        regrets.append(regret if game.kind == "rational" else regret + _rounding(shifted, lead, game.action_counts))
+        regrets.append(regret + rounding(shifted, game.kind, lead))
     return Equilibrium(profile, np.stack(payoffs, -1), np.stack(regrets, -1), steps, method)
 
 
-def _rounding(shifted: np.ndarray, lead: int, counts: tuple[int, ...]) -> np.ndarray:
-    """A bound on the rounding error of a regret: γ_N·max u for N operations in a chain (Higham 2002, §3.1), twice.
+def rounding(shifted: np.ndarray, kind: Kind, lead: int = 0) -> Any:
+    """A bound on the rounding error of a regret over payoffs ≥ 0: γ_N·max u for N operations in a chain, twice.
 
-    Σ A_j + 3n operations reach any result, and weights miss a sum of 1 by at most A_j units each.
+    (Higham 2002, §3.1.) Σ A_j + 3n operations reach any result, and weights miss a sum of 1 by at most A_j units each.
     """
+    if kind == "rational":
+        return 0
+    counts = shifted.shape[lead:]
     operations = 2 * sum(counts) + 3 * len(counts)
     return 2 * operations * UNIT * shifted.max(axis=tuple(range(lead, shifted.ndim)))
 

@@ -1,8 +1,8 @@
 """One equilibrium by trying supports: for |I| = |J| = 1, 2, … solve A_IJ y = v1, x B_IJ = w1 and check the rest.
 
 Some equilibrium is found so in every game: the one at the end of a lexicographic Lemke–Howson path solves such a pair
-of non-singular systems, with weights that may be 0 (von Stengel 2002, §2.5). Payoffs are scaled to [1, 2], where v and w are
-positive and the systems become A_IJ z = 1, y = z/1ᵀz.
+of non-singular systems, with weights that may be 0 (von Stengel 2002, §2.5). Payoffs are scaled to [1, 2], where v and
+w are positive and the systems become A_IJ z = 1, y = z/1ᵀz.
 
 Nothing is allocated. Weights and deviations may miss 0 by ``FEASIBLE``; regrets are for the caller to certify.
 """

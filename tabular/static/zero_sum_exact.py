@@ -1,11 +1,6 @@
 """The simplex of ``zero_sum_kernel`` in exact arithmetic: max 1ᵀz, B z ≤ 1, z ≥ 0 for rational payoffs.
 
-Payoffs become integers (times their common denominator, minus the least, plus 1), and every tableau is integral: with
-the last pivot d as common denominator, a pivot on (r, c) is fraction-free (Edmonds 1967, Bareiss 1968),
-
-    t_ij ← (t_ij t_rc − t_ic t_rj)/d,      d ← t_rc,      the division exact,
-
-so entries are minors of the integer matrix and their size stays bounded by Hadamard's inequality.
+Payoffs become integers (times their common denominator, minus the least, plus 1) and stay so (``exact_tableau``).
 Dantzig's rule, and Bland's while the objective stands still: it ends after finitely many pivots, at the exact optimum.
 """
 
@@ -14,6 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
+from tabular.static.exact_tableau import integer_payoffs, pivot
 
 
 def solve_exact(payoffs: np.ndarray) -> tuple[Any, np.ndarray, np.ndarray, int]:
@@ -30,19 +27,6 @@ def solve_exact(payoffs: np.ndarray) -> tuple[Any, np.ndarray, np.ndarray, int]:
     column = _weights(k, [(labels[k + i], tableau[i][k]) for i in range(m) if labels[k + i] < k], objective)
     # B has value d/objective; A = (B − 1 + low)/denominator
     return (flint.fmpq(last, objective) + low - 1) / denominator, row, column, pivots
-
-
-def integer_payoffs(payoffs: np.ndarray) -> tuple[list[list[Any]], Any, Any]:
-    """The payoffs times their common denominator, that denominator, and the least of the integers."""
-    import flint
-
-    exact = [[flint.fmpq(entry) for entry in row] for row in payoffs]
-    denominator = flint.fmpz(1)
-    for row in exact:
-        for entry in row:
-            denominator = denominator.lcm(entry.q)
-    integers = [[(entry * denominator).p for entry in row] for row in exact]
-    return integers, denominator, min(min(row) for row in integers)
 
 
 def _optimise(tableau: list[list[Any]]) -> tuple[list[int], Any, int]:
@@ -79,22 +63,6 @@ def _leaving(tableau: list[list[Any]], labels: list[int], column: int) -> int:
             if mine < best or (mine == best and labels[k + i] < labels[k + leaving]):
                 leaving = i
     return leaving
-
-
-def pivot(tableau: list[list[Any]], row: int, column: int, last: Any) -> Any:
-    """One fraction-free exchange of the integer tableau over the denominator ``last``; the denominator after it."""
-    source = tableau[row]
-    value = source[column]
-    for i, target in enumerate(tableau):
-        if i != row:
-            factor = target[column]
-            if factor:
-                tableau[i] = [(t * value - factor * s) // last for t, s in zip(target, source, strict=True)]
-            else:
-                tableau[i] = [t * value // last for t in target]
-            tableau[i][column] = -factor
-    source[column] = last
-    return value
 
 
 def _weights(size: int, entries: list[tuple[int, Any]], total: Any) -> np.ndarray:

@@ -241,6 +241,7 @@ def _read(tableau, labels, row, column):
 
 @compiled
 def normalise(weights):
+    """Divide weights by their sum, in place."""
     total = 0.0
     for i in range(weights.shape[0]):
         total += weights[i]
