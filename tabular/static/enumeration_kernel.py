@@ -90,7 +90,7 @@ def _walk(first, second):
 
 @compiled
 def _ratio_tests(tableau, best, next_best, arg):
-    """For each column the row of largest a_i/b_i; False where this vertex or a neighbour is not simple by the margin."""
+    """For each column the row of largest a_i/b_i; False where it or a neighbour is not simple by the margin."""
     k, m = tableau.shape[0], tableau.shape[1] - 1
     for j in range(m):
         best[j], next_best[j], arg[j] = 0.0, 0.0, 0

@@ -57,7 +57,7 @@ def action_values(payoffs: Any, profile: tuple[Any, ...], player: int) -> Any:
 
 
 def certified(game: MatrixGame, profile: tuple[Any, ...], steps: Any, method: str) -> Equilibrium:
-    """The profile with each player's payoff and regret, evaluated on payoffs less their least: rounding is small then."""
+    """The profile with each player's payoff and regret, on payoffs less their least: rounding is small then."""
     lead = len(game.batch_shape)
     payoffs, regrets = [], []
     for i in range(game.n):

@@ -2,12 +2,13 @@
 
 McKelvey & Palfrey (1995): the solutions of ℓ_i(a) − ℓ_i(b) = λ(u_i(a, σ_{−i}) − u_i(b, σ_{−i})), Σ_a e^{ℓ_i(a)} = 1,
 contain for almost all games a branch that starts at the uniform profile and tends to a Nash equilibrium as λ → ∞; at λ
-no player's regret is more than ln A_i/λ. It is followed by arc length, past its folds, in log-probabilities (Turocy 2005).
-On the way the actions that look played are guessed as supports, and Newton's method is run on the multilinear system
+no player's regret is more than ln A_i/λ. It is followed by arc length, past its folds, in log-probabilities (Turocy
+2005). On the way the actions that look played are guessed as supports, and Newton is run on the multilinear system
 
     u_i(a, σ_{−i}) = v_i for a in the support,   Σ_a σ_i(a) = 1,
 
-whose solution is taken when its certified regrets are at most ``tolerance`` of each player's payoff range.
+whose solution ends the walk when its regrets are at most ``tolerance`` of each player's payoff range. It is an
+equilibrium near the branch: mostly, but not always, the branch's own limit.
 
 Guarantee: a profile is always returned, with every player's regret evaluated from it; where no polish succeeded it is
 the best point seen, ``epsilon`` says how good that is, and ``steps`` is the limit. Payoffs are scaled to [0, 1] first.
@@ -28,7 +29,7 @@ LARGEST_PRECISION = 1e7
 
 
 def logit_equilibrium(game: MatrixGame, tolerance: float = 1e-10, max_steps: int = 5000) -> Equilibrium:
-    """The limit of the logit branch from the uniform profile, for any number of players."""
+    """An equilibrium on or near the logit branch from the uniform profile, for any number of players."""
     game = check_single(check_matrix_game(game, "logit_equilibrium"), "logit_equilibrium")
     floats = game.convert("float")
     spread = np.array([np.ptp(own) for own in floats.payoffs])
