@@ -21,20 +21,24 @@ DOUBT = 1e-9
 @compiled
 def enumerate_nondegenerate(payoffs):
     """(whether the answer is sure, rows (E, m), columns (E, k)) for the game ``payoffs`` (2, m, k), m + k ≤ 62."""
-    if payoffs.shape[1] > payoffs.shape[2]:
-        sure, columns, rows = _walk(_scaled(payoffs[1].T), _scaled(payoffs[0].T))
-        return sure, rows, columns
-    return _walk(_scaled(payoffs[0]), _scaled(payoffs[1]))
+    swapped = payoffs.shape[1] > payoffs.shape[2]
+    first, second = _scaled(payoffs[1 if swapped else 0], swapped), _scaled(payoffs[0 if swapped else 1], swapped)
+    sure, rows, columns = _walk(first, second)
+    return (sure, columns, rows) if swapped else (sure, rows, columns)
 
 
 @compiled
-def _scaled(payoffs):
+def _scaled(payoffs, transposed):
     low, high = payoffs.min(), payoffs.max()
     scale = 1.0 / (high - low) if high > low else 0.0
-    scaled = np.empty(payoffs.shape)
+    scaled = np.empty((payoffs.shape[1], payoffs.shape[0]) if transposed else payoffs.shape)
     for i in range(payoffs.shape[0]):
         for j in range(payoffs.shape[1]):
-            scaled[i, j] = (payoffs[i, j] - low) * scale + 1.0
+            entry = (payoffs[i, j] - low) * scale + 1.0
+            if transposed:
+                scaled[j, i] = entry
+            else:
+                scaled[i, j] = entry
     return scaled
 
 
