@@ -93,7 +93,7 @@ def test_potential_games_are_recognised(kind):
         phi = rng.integers(-5, 6, counts)
         payoffs = []
         for i in range(len(counts)):
-            dummy = rng.integers(-5, 6, counts[:i] + (1,) + counts[i + 1 :])
+            dummy = rng.integers(-5, 6, (*counts[:i], 1, *counts[i + 1 :]))
             payoffs.append(phi + dummy)
         game = MatrixGame(np.stack([np.broadcast_to(p, counts) for p in payoffs])).convert(kind)
         found = potential(game)

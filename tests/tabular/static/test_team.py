@@ -37,7 +37,7 @@ def test_prop_4_closed_form(n):
 
 def test_two_agents_that_must_differ_among_many_actions():
     # r = 1 unless the actions agree: 1 − Σ π_a² is largest, 1 − 1/A, at uniform
-    for A in (2, 3, 4, 6):
+    for A in (2, 3, 4, 5):
         found = shared_optimum(1 - np.eye(A))
         assert found.value == pytest.approx(1 - 1 / A, abs=1e-9)
         assert found.gap <= 2e-9
@@ -80,7 +80,7 @@ def test_no_policy_on_a_grid_beats_the_bound(n, A, steps):
 
 def test_an_interior_local_maximum_does_not_hide_the_global_one():
     # F = π₀²(1−π₀)²·c + (1 − π₀)⁴: local maxima at the middle and at π₀ = 0; c decides which is global
-    for c, at_corner in ((15.0, True), (17.0, False)):
+    for c, at_corner in ((13.0, True), (17.0, False)):
         reward = np.zeros((2,) * 4)
         for a in np.ndindex(2, 2, 2, 2):
             reward[a] = {2: c / 6, 4: 1.0}.get(sum(a), 0.0)
