@@ -29,8 +29,8 @@ from tabular.static.zero_sum_large import solve_large
 
 CERTIFICATE = 1e-10
 """A float answer whose saddle gap is more than this times the payoffs' range is solved again in rationals."""
-LARGE = 300 * 300
-"""Games of more entries go to the interior point method: measured, ``benchmarks/solvers.py``."""
+LARGE = 350
+"""With more actions on either side the interior point method is faster: 13 against 21 ms at 300, 50 against 41 at 400."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,7 @@ def solve_zero_sum(payoffs: Any) -> ZeroSumSolution:
     games = array.reshape(-1, m, k)
     if array.dtype == object:
         parts, method, rescued = _solve_rationals(games), "rational", 0
-    elif m * k > LARGE:
+    elif min(m, k) > LARGE:
         parts, method, rescued = _solve_each(games), "interior point", 0
     else:
         parts, method, rescued = _solve_floats(games)

@@ -11,7 +11,7 @@ from scipy.optimize import linprog
 from marlcore import numbers
 from marlcore.errors import InputError
 from marlcore.games import MatrixGame
-from tabular.static import zero_sum
+from tabular.static import zero_sum, zero_sum_large
 from tabular.static.zero_sum import solve_zero_sum
 from tabular.static.zero_sum_kernel import certify, solve_batch, solve_into, workspace
 
@@ -187,11 +187,41 @@ def test_payoffs_beyond_the_range_of_floats_are_rescued():
 
 
 def test_large_games():
-    A = np.random.default_rng(4).uniform(-1, 1, (310, 300))
+    A = np.random.default_rng(4).uniform(-1, 1, (360, 355))
     solution = solve_zero_sum(A)
     assert solution.method == "interior point"
     assert solution.value == pytest.approx(linprog_value(A), abs=1e-9)
     assert solution.error < 1e-10
+
+
+LARGE = {
+    "uniform": lambda rng: rng.uniform(-1, 1, (90, 70)),
+    "integers, so degenerate": lambda rng: rng.integers(-2, 3, (60, 90)),
+    "repeated rows": lambda rng: np.repeat(rng.uniform(-1, 1, (20, 50)), 3, axis=0),
+    "antisymmetric": lambda rng: (lambda B: B - B.T)(rng.integers(-2, 3, (80, 80))),
+    "constant": lambda rng: np.full((40, 50), 3.0),
+    "low rank": lambda rng: rng.normal(size=(60, 3)) @ rng.normal(size=(3, 70)),
+    "huge": lambda rng: 1e12 * rng.uniform(-1, 1, (70, 50)),
+    "tiny": lambda rng: 1e-8 * rng.uniform(-1, 1, (50, 70)),
+    "saddle point": lambda rng: np.add.outer(np.arange(40), np.arange(30)),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_the_interior_point_method_agrees_with_the_simplex(name):
+    A = np.asarray(LARGE[name](np.random.default_rng(7)), dtype=float)
+    x, y, steps = zero_sum_large.solve_large(A)
+    value, error = certify(A, x, y, A.min(), A.max(), np.empty(A.shape[1]))
+    assert 0 < steps < 40
+    assert error <= 1e-8 * (np.ptp(A) or 1)
+    assert abs(value - solve_zero_sum(A).value) <= error + solve_zero_sum(A).error
+
+
+def test_highs_takes_over_where_the_interior_point_method_stops_short(monkeypatch):
+    monkeypatch.setattr(zero_sum_large, "MOST_STEPS", 3)
+    A = np.random.default_rng(8).uniform(-1, 1, (30, 40))
+    x, y, _ = zero_sum_large.solve_large(A)
+    assert (A @ y).max() - (x @ A).min() < 1e-8
 
 
 def test_the_kernel_leaves_the_payoffs_alone():
