@@ -171,7 +171,7 @@ def _complete(first, second, variables, row, column, system, weights, supports):
     column[:] = 0.0
     for j in range(size):
         column[other[j]] = weights[j]
-    normalise(column)
+    normalise(column, k)
     # the vertex itself, by a fresh solve: the walk's rounding errors do not enter the answer
     for i in range(size):
         for j in range(size):
@@ -184,7 +184,7 @@ def _complete(first, second, variables, row, column, system, weights, supports):
         if weights[j] <= 0.0:
             return -1
         row[own[j]] = weights[j]
-    normalise(row)
+    normalise(row, m)
     return 1
 
 

@@ -14,7 +14,7 @@ limit or no safe pivot was left; regrets are for the caller to certify (``equili
 import numpy as np
 
 from marlcore.compiled import compiled
-from tabular.static.zero_sum_kernel import NOTHING, PIVOT, TIE, exchange, normalise
+from tabular.static.zero_sum_kernel import NOTHING, PIVOT, TIE, exchange, inlined, normalise
 
 
 @compiled
@@ -57,8 +57,8 @@ def lemke_howson_into(row_payoffs, column_payoffs, label, row, column, first, se
         elif entering == label:
             break
         in_first = not in_first
-    _read(first, labels[0], 0, row)
-    _read(second, labels[2], m, column)
+    _read(first, scratch, variables_p, 0, row)
+    _read(second, scratch, variables_q, m, column)
     return pivots if pivots < limit else -1
 
 
@@ -93,36 +93,47 @@ def _fill(payoffs, transposed, tableau):
         tableau[i, tableau.shape[1] - 1] = 1.0
 
 
-@compiled
+@inlined
 def _advance(tableau, scratch, variables, places, first_slack, entering):
     """Bring a variable into the basis; the label of the one that leaves, −1 where no pivot is safe."""
     columns = tableau.shape[1] - 1
     column = places[entering]
-    row = _leaving(tableau, scratch, variables, places, first_slack, column)
+    row = _leaving(tableau, scratch, places, first_slack, column)
     if row < 0:
         return -1
-    exchange(tableau, scratch, row, column)
+    exchange(tableau, scratch, row, column, tableau.shape[0], tableau.shape[1])
     leaving = variables[columns + row]
     variables[column], variables[columns + row] = leaving, entering
     places[leaving], places[entering] = column, columns + row
     return leaving
 
 
-@compiled
-def _leaving(tableau, scratch, variables, places, first_slack, column):
-    """The lexicographically least row among those of largest a_i/b_i, that is of least ratio."""
+@inlined
+def _leaving(tableau, scratch, places, first_slack, column):
+    """The row of largest a_i/b_i, that is of least ratio; ties are rare and go to ``_lexicographic``."""
     rows, columns = tableau.shape[0], tableau.shape[1] - 1
-    best = 0.0
+    best, next_best, leaving = 0.0, 0.0, -1
     for i in range(rows):
         a = tableau[i, column]
         a = a if a > PIVOT else 0.0
-        b = tableau[i, columns] if tableau[i, columns] > NOTHING else 0.0
-        scratch[i] = a / b if a > 0.0 else 0.0
-        best = max(best, scratch[i])
-    if best <= 0.0:
-        return -1
+        b = tableau[i, columns] if tableau[i, columns] > NOTHING else 1e-250
+        ratio = min(a / b, 1e200)  # degenerate rows tie, and no branch
+        scratch[i] = ratio
+        next_best = max(next_best, min(best, ratio))
+        leaving = i if ratio > best else leaving
+        best = max(best, ratio)
     best *= 1.0 - TIE
-    leaving, ties = -1, 0
+    if next_best < best or leaving < 0:
+        return leaving
+    return _lexicographic(tableau, scratch, places, first_slack, column, best)
+
+
+@compiled
+def _lexicographic(tableau, scratch, places, first_slack, column, best):
+    """Among the rows whose ratio in ``scratch`` reaches ``best``, the least by the columns of the initial basis."""
+    rows, columns = tableau.shape[0], tableau.shape[1] - 1
+    leaving = -1
+    ties = 0
     for i in range(rows):
         tied = scratch[i] >= best
         scratch[i] = 1.0 if tied else 0.0
@@ -150,13 +161,14 @@ def _leaving(tableau, scratch, variables, places, first_slack, column):
     return leaving
 
 
-@compiled
-def _read(tableau, variables, first, strategy):
-    """The strategy that the basic variables first, …, first + len − 1 are proportional to."""
+@inlined
+def _read(tableau, scratch, variables, first, strategy):
+    """The strategy that the variables first, …, first + len − 1 are proportional to (no branches)."""
     rows, columns = tableau.shape[0], tableau.shape[1] - 1
-    strategy[:] = 0.0
     for i in range(rows):
-        own = variables[columns + i] - first
-        if 0 <= own < strategy.shape[0]:
-            strategy[own] = max(tableau[i, columns], 0.0)
-    normalise(strategy)
+        scratch[variables[columns + i]] = max(tableau[i, columns], 0.0)
+    for j in range(columns):
+        scratch[variables[j]] = 0.0
+    for i in range(strategy.shape[0]):
+        strategy[i] = scratch[first + i]
+    normalise(strategy, strategy.shape[0])

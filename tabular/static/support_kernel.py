@@ -96,7 +96,7 @@ def _indifferent(payoffs, own, other, size, system, weights, strategy):
     strategy[:] = 0.0
     for j in range(size):
         strategy[other[j]] = max(weights[j], 0.0)
-    normalise(strategy)
+    normalise(strategy, strategy.shape[0])
     return True
 
 

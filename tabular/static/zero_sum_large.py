@@ -4,12 +4,12 @@
 
 Both have interior points that are known (uniform x and y, v below and w above), so every iterate is feasible and its
 duality gap is w − v = xᵀt + yᵀs. A step solves x∘t = y∘s = σμ1 to first order with the predictor and corrector of
-Mehrotra (1992); eliminating dy leaves one positive definite system M dx = …, M = diag(t/x) + A diag(y/s) Aᵀ (m × m, m ≤ k).
+Mehrotra (1992); eliminating dy leaves a positive definite system M dx = …, M = diag(t/x) + A diag(y/s) Aᵀ, m ≤ k.
 The gap falls to 1e-8 in some 15 steps at any size, where the simplex takes tens of thousands of pivots.
 
-Then I = {x_i > t_i} and J = {y_j > s_j} are the supports of the strictly complementary solution; when the equilibrium is
-unique they are equal in number and A_IJ y = v1, xᵀA_IJ = v1ᵀ give it to rounding. Where they are not, or their vertex
-is worse, the interior point itself is returned, and where that is not good, HiGHS's (interior point with crossover).
+Then I = {x_i > t_i} and J = {y_j > s_j} are the supports of the strictly complementary solution; when the equilibrium
+is unique they are equal in number and A_IJ y = v1, xᵀA_IJ = v1ᵀ give it to rounding. Where they are not, or their
+vertex is worse, the interior point itself is returned, and where that is not good, HiGHS's.
 What is returned is certified by its caller; nothing here needs to be trusted.
 """
 
@@ -49,7 +49,8 @@ def _interior_point(A: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
     v, w = (x @ A).min() - 0.5, (A @ y).max() + 0.5
     s, t = x @ A - v, w - A @ y
     steps = 0
-    for steps in range(1, MOST_STEPS + 1):
+    while steps < MOST_STEPS:
+        steps += 1
         mu = (x @ t + y @ s) / (m + k)
         if w - v <= GAP * 0.1:
             break
@@ -63,7 +64,7 @@ def _interior_point(A: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
         target = mu * (predicted / mu) ** 3
         dx, dy, dv, dw, ds, dt = solve(target - x * t - dx * dt, target - y * s - dy * ds)
         step = min(1.0, max(0.9, 1 - mu) * _longest(x, dx, y, dy, s, ds, t, dt))
-        if not np.isfinite(step) or step < 1e-6:
+        if not step >= 1e-6:  # NaN included
             break
         x, y = x + step * dx, y + step * dy
         s, t = s + step * ds, t + step * dt  # not from x and y afresh, where rounding could turn their sign
@@ -74,10 +75,11 @@ def _interior_point(A: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
 def _newton(A: np.ndarray, x: np.ndarray, y: np.ndarray, s: np.ndarray, t: np.ndarray) -> Any:
     """A function from the right-hand sides of t∘dx + x∘dt = r and s∘dy + y∘ds = q to the Newton direction."""
     from scipy.linalg import cho_factor, cho_solve
-    from scipy.linalg.blas import dsyrk
+    from scipy.linalg import get_blas_funcs
 
     d = y / s
     weighted = A * np.sqrt(d)
+    (dsyrk,) = get_blas_funcs(("syrk",), (weighted,))
     matrix = dsyrk(1.0, weighted.T, trans=1, lower=0)
     matrix[np.diag_indices_from(matrix)] += t / x
     factor = cho_factor(matrix, lower=False, overwrite_a=True, check_finite=False)
