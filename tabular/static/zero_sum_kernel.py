@@ -49,8 +49,6 @@ def solve_into(payoffs, row, column, tableau, scratch, labels):
     """
     m, k = payoffs.shape
     # sizes known to the compiler unroll every loop: twice as fast at 3×3
-    if m == 2 and k == 2:
-        return _solve(payoffs, row, column, tableau, scratch, labels, 2, 2)
     if m == 3 and k == 3:
         return _solve(payoffs, row, column, tableau, scratch, labels, 3, 3)
     if m == 5 and k == 5:
