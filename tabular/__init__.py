@@ -1,1 +1,11 @@
 """Exact solvers, planners and learners for matrix and Markov games: every result carries a certified error."""
+
+from tabular.static.correlated import correlated_equilibrium as correlated_equilibrium
+from tabular.static.elementary import eliminate_dominated as eliminate_dominated
+from tabular.static.elementary import potential as potential
+from tabular.static.elementary import pure_equilibria as pure_equilibria
+from tabular.static.enumeration import nash_equilibria as nash_equilibria
+from tabular.static.nash import nash_equilibrium as nash_equilibrium
+from tabular.static.team import shared_optimum as shared_optimum
+from tabular.static.team import team_optimum as team_optimum
+from tabular.static.zero_sum import solve_zero_sum as solve_zero_sum
