@@ -99,13 +99,13 @@ def agent_process(game: MarkovGame | TeamGame, policy: Policy, agent: int) -> tu
 
 
 def solve_discounted(
-    matvec: Callable[[np.ndarray], np.ndarray], b: np.ndarray, gamma: float
+    matvec: Callable[[np.ndarray], np.ndarray], b: np.ndarray, gamma: float, residual_goal: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
     """x of x = b + γPx, with its residual b + γPx − x; P has row sums or column sums of at most 1 (a contraction).
 
     BiCGSTAB, restarted from what it has while that gains digits; then GMRES, for what BiCGSTAB breaks down on (periodic
-    chains); then some sweeps of the contraction itself, which cannot break down. It stops at round-off, 4 ulp of
-    ‖b‖ + ‖x‖, or returns what it has: the residual says how good that is.
+    chains); then some sweeps of the contraction itself, which cannot break down. It stops when no residual
+    exceeds ``residual_goal``, at round-off, 4 ulp of ‖b‖ + ‖x‖, or returns what it has: the residual says how good it is.
     """
     linear_operator: Any = LinearOperator  # its constructor picks a class by its arguments, which type checkers miss
     operator = linear_operator((len(b), len(b)), matvec=lambda x: x - gamma * matvec(x), dtype=float)
@@ -113,7 +113,7 @@ def solve_discounted(
     for method in (_bicgstab, _gmres):
         for _ in range(20):
             size = float(np.abs(residual).max())
-            goal = 4 * np.finfo(float).eps * float(np.abs(b).max() + np.abs(x).max())
+            goal = max(residual_goal, 4 * np.finfo(float).eps * float(np.abs(b).max() + np.abs(x).max()))
             if size <= goal:
                 return x, residual
             candidate = x + method(operator, residual, max(1e-10, 0.2 * goal / size))
