@@ -1,23 +1,22 @@
 """V(s) = val[ r(s,·,·) + γ Σ_s' P(s'|s,·,·) V(s') ]: value and optimal policies of a zero-sum Markov game.
 
-Shapley (1953): the right-hand side T is a γ-contraction, its fixed point v is the value of the game, and strategies that
-are optimal in the stage games at v are optimal in the game. ``val`` is a zero-sum matrix game (``static.zero_sum``).
+Shapley (1953): the right-hand side T is a γ-contraction, its fixed point v is the value of the game, and strategies
+that are optimal in the stage games at v are optimal in the game. ``val`` is a matrix game's (``static.zero_sum``).
 
-    value-iteration    V ← TV                                                                     Shapley
-    policy-iteration   V ← max_x V_{x,y}, y the column player's strategy in the stage games at V  Hoffman & Karp (1966)
-    newton             V ← V_{x,y}, both strategies from the stage games at V                     Pollatschek & Avi-Itzhak
-                                                                                                  (1969), safeguarded
+    value-iteration    V ← TV                                                         Shapley
+    policy-iteration   V ← max_x V_{x,y}, y the column's strategy in the stages at V  Hoffman & Karp (1966)
+    newton             V ← V_{x,y}, both strategies from the stages at V              Pollatschek & Avi-Itzhak (1969)
 
 Certificate. With ρ₋ = min_s [min_b (xᵀQ_V)_b − V](s) and ρ₊ = max_s [max_a (Q_V y)_a − V](s), x guarantees V + ρ₋/(1−γ)
 at every state and y concedes at most V + ρ₊/(1−γ): iterate the opponent's best-reply operator, which is monotone and
 moves by γc when V moves by a constant c (MacQueen 1966). V is returned in the middle of the two, so
 |V − v| ≤ error = (ρ₊ − ρ₋)/(2(1−γ)) + rounding ≤ ‖TV − V‖_∞/(1−γ) + rounding. It uses the policies as returned.
 
-Why Newton cannot cycle. The plain step can (van der Wal 1978). Let ρ(V) be half the span of TV − V. A Newton step is kept
-only where ρ shrinks by γ or more. Elsewhere come steps of Hoffman & Karp until it has: from the first on, v ≤ V_{k+1} ≤
-TV_k ≤ V_k, so they converge to v from any start and ρ → 0. Where round-off stops them, a value step follows: ρ(TV) ≤ γρ(V).
-So ρ after j accepted steps is at most γʲ times what it was. Near v, where the strategies' supports no longer change,
-Newton's step squares the error.
+Why ``newton``, which is safeguarded, cannot cycle. The plain step can (van der Wal 1978). Let ρ(V) be half the span of
+TV − V. A Newton step is kept only where ρ shrinks by γ or more. Elsewhere come steps of Hoffman & Karp until it has:
+from the first on, v ≤ V_{k+1} ≤ TV_k ≤ V_k, so they converge to v from any start and ρ → 0. Where round-off stops them,
+a value step follows: ρ(TV) ≤ γρ(V). So after j of these ρ is at most γʲ times what it was. Near v, where the supports
+of the strategies no longer change, Newton's step squares the error.
 
 Departures: the linear systems of sparse games are solved only as well as the step deserves (inexact Newton), which the
 test of ρ makes safe. γ = 1 and batches are not taken.
@@ -44,7 +43,7 @@ Progress = Callable[[int, float, float], None]
 UNIT = 2.0**-53
 """Half the distance from 1 to the next float: the relative error of one rounded operation."""
 FORCING = 0.1
-"""A Newton system is solved to this share of the residual, and better as the residual shrinks (its first value is 1)."""
+"""A Newton system is solved to this share of the residual, and better in proportion as the residual has shrunk."""
 STANDSTILL = 1e-11
 """Hoffman & Karp's step is lost in the round-off of policy iteration (``mdp.ROUND_OFF``) below this, relatively."""
 

@@ -1,4 +1,4 @@
-"""P_π and r_π of a pair of mixed strategies in a sparse game: the rows of the joint actions that are played, and no others.
+"""P_π and r_π of two mixed strategies in a sparse game: the rows of the joint actions that are played, no others.
 
     P_π(s'|s) = Σ_{a,b} x(a|s) y(b|s) P(s'|s, a, b)        r_π(s) = Σ_{a,b} x(a|s) y(b|s) r(s, a, b)
 
