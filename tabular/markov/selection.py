@@ -58,7 +58,7 @@ def lemke_howson_from(label: int) -> Rule:
 
             profile = lemke_howson(MatrixGame(payoffs, (games,)), label).profile
             return Selected((np.asarray(profile[0]), np.asarray(profile[1])), met)
-        from tabular.static.many_players import nash_equilibrium
+        from tabular.static.nash import nash_equilibrium
 
         profiles = [nash_equilibrium(MatrixGame(game)).profile for game in payoffs]
         return Selected(tuple(np.stack(tables) for tables in zip(*profiles, strict=True)), met)

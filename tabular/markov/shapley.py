@@ -13,10 +13,11 @@ moves by γc when V moves by a constant c (MacQueen 1966). V is returned in the 
 |V − v| ≤ error = (ρ₊ − ρ₋)/(2(1−γ)) + rounding ≤ ‖TV − V‖_∞/(1−γ) + rounding. It uses the policies as returned.
 
 Why ``newton``, which is safeguarded, cannot cycle. The plain step can (van der Wal 1978). Let ρ(V) be half the span of
-TV − V. A Newton step is kept only where ρ shrinks by γ or more. Elsewhere come steps of Hoffman & Karp until it has:
-from the first on, v ≤ V_{k+1} ≤ TV_k ≤ V_k, so they converge to v from any start and ρ → 0. Where round-off stops them,
-a value step follows: ρ(TV) ≤ γρ(V). So after j of these ρ is at most γʲ times what it was. Near v, where the supports
-of the strategies no longer change, Newton's step squares the error.
+TV − V. A Newton step is kept only where ρ shrinks by γ or more. Elsewhere comes a value step, ρ(TV) ≤ γρ(V). If the
+next Newton step is refused as well, steps of Hoffman & Karp are taken until ρ has shrunk by γ: from the first on,
+v ≤ V_{k+1} ≤ TV_k ≤ V_k, so they converge to v from any start and ρ → 0. Where round-off stops them, a value step
+follows. So after j of these ρ is at most γʲ times what it was. Near v, where the supports of the strategies no longer
+change, Newton's step squares the error.
 
 Departures: the linear systems of sparse games are solved only as well as the step deserves (inexact Newton), which the
 test of ρ makes safe. γ = 1 and batches are not taken.
@@ -44,6 +45,8 @@ UNIT = 2.0**-53
 """Half the distance from 1 to the next float: the relative error of one rounded operation."""
 FORCING = 0.1
 """A Newton system is solved to this share of the residual, and better in proportion as the residual has shrunk."""
+ROUND_OFF = 1e-9
+"""A value step that misses its factor γ by more, relatively, is lost in round-off."""
 STANDSTILL = 1e-11
 """Hoffman & Karp's step is lost in the round-off of policy iteration (``mdp.ROUND_OFF``) below this, relatively."""
 
@@ -154,18 +157,18 @@ def solve_stages(Q: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _newton(stages: Stages, last: Sweep) -> tuple[Sweep, int]:
-    safeguards, first = 0, last.rho
+    safeguards, first, accepted = 0, last.rho, True
     while not stages.done(last):
         goal = max(min(FORCING, FORCING * last.rho / first) * last.rho, 0.1 * stages.target)
         trial = stages.sweep(last.V + _correction(stages, last, goal))
         if trial.rho <= stages.gamma * last.rho:
-            last = trial
+            last, accepted = trial, True
             continue
         safeguards += 1
-        best = _safe_steps(stages, last)
-        if best.rho > stages.gamma * last.rho and not stages.done(best):
+        best = stages.sweep(last.TV) if accepted else _safe_steps(stages, last)
+        if best.rho > stages.gamma * last.rho * (1 + ROUND_OFF) and not stages.done(best):
             return _better(last, best), safeguards  # not even a value step gains: this is round-off
-        last = _better(last, best)
+        last, accepted = _better(last, best), False
     return last, safeguards
 
 
