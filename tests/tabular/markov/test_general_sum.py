@@ -132,6 +132,40 @@ def test_rules_on_known_games():
     assert (x @ chicken[0] @ y, x @ chicken[1] @ y) in ((7, 2), (2, 7))
 
 
+def test_rules_that_see_all_equilibria():
+    # battle of the sexes: (2, 1), (1, 2) and the mixed (2/3, 1/3), (1/3, 2/3) worth 2/3 to both; chicken: see above,
+    # the mixed one (1/3, 1/3) is worth 14/3 to both; prisoner's dilemma: (1, 1) only
+    sexes = np.array([[[2, 0], [0, 1]], [[1, 0], [0, 2]]], dtype=float)
+    chicken = np.array([[[0, 7], [2, 6]], [[0, 2], [7, 6]]], dtype=float)
+    dilemma = np.array([[[3, 0], [4, 1]], [[3, 4], [0, 1]]], dtype=float)
+    games = np.stack([sexes, chicken, dilemma])
+
+    def values(selected):
+        x, y = selected.profile
+        return np.einsum("sa,siab,sb->si", x, games, y)
+
+    assert sorted(values(selection.welfare(games))[0]) == pytest.approx([1, 2])
+    assert values(selection.welfare(games))[1] == pytest.approx([14 / 3, 14 / 3])
+    assert min(values(selection.egalitarian(games))[0]) == pytest.approx(1)
+    assert values(selection.egalitarian(games))[1] == pytest.approx([14 / 3, 14 / 3])
+    assert values(selection.welfare(games))[2] == pytest.approx([1, 1])
+    # (cooperate, cooperate) is no equilibrium; defecting hurts the other: a saddle point asks that the other's
+    # deviation never hurts, and from (defect, defect) it helps. In matching pennies every deviation leaves 0
+    pennies = np.array([[[1, -1], [-1, 1]], [[-1, 1], [1, -1]]], dtype=float)
+    found = selection.saddle_point(np.stack([dilemma, sexes, pennies]))
+    assert found.met.tolist() == [True, False, True]
+    np.testing.assert_allclose(found.profile[0][0], [0, 1])
+
+
+def test_three_players_at_random():
+    game = MarkovGame.random(3, (2, 2, 2), np.random.default_rng(0), discount=0.5)
+    for select in ("first", "welfare"):
+        solution = nash_value_iteration(game, select)
+        assert solution.converged
+        assert solution.epsilon < 1e-6
+    assert solution.met.dtype == bool
+
+
 def test_pure_equilibria_index_by_index():
     rng = np.random.default_rng(3)
     games = rng.integers(0, 3, (50, 3, 2, 3, 2)).astype(float)
