@@ -68,6 +68,13 @@ def test_a_game_in_which_it_must_cycle(select):
     assert solution.epsilon == pytest.approx(min(epsilons), abs=1e-9)
 
 
+def test_a_cycle_of_two():
+    # nobody is ever indifferent: sending is best for one player exactly when the other has just kept
+    solution = nash_value_iteration(turns((((2, 4), (0, 1)), ((0, 1), (1, 2)))), "pure")
+    assert not solution.converged
+    assert solution.period == 2
+
+
 def test_a_convergent_oscillation_is_no_cycle():
     # two states that swap, paying 1 and −1: V(0) = 1 − γ + γ² − …, whose partial sums swing about 1/(1 + γ)
     P, r = np.zeros((2, 1, 1, 2)), np.zeros((2, 2, 1, 1))
