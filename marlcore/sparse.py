@@ -105,7 +105,7 @@ def solve_discounted(
 
     BiCGSTAB, restarted from what it has while that gains digits; then GMRES, for what BiCGSTAB breaks down on (periodic
     chains); then some sweeps of the contraction itself, which cannot break down. It stops when no residual
-    exceeds ``residual_goal``, at round-off, 4 ulp of ‖b‖ + ‖x‖, or returns what it has: the residual says how good it is.
+    exceeds ``residual_goal``, at round-off, 4 ulp of ‖b‖ + ‖x‖, or returns what it has: the residual says how good.
     """
     linear_operator: Any = LinearOperator  # its constructor picks a class by its arguments, which type checkers miss
     operator = linear_operator((len(b), len(b)), matvec=lambda x: x - gamma * matvec(x), dtype=float)

@@ -143,7 +143,7 @@ class Stages:
 def solve_stages(Q: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Values (S,) and strategies (S, m), (S, k) of the games Q (S, m, k); where the simplex fails, exactly."""
     S, m, k = Q.shape
-    if m * k > LARGE:
+    if min(m, k) > LARGE:
         solution = solve_zero_sum(Q)
         return solution.value, solution.row, solution.column
     values, errors, pivots = np.empty(S), np.empty(S), np.empty(S, np.int64)

@@ -156,6 +156,9 @@ def test_rules_that_see_all_equilibria():
     assert min(values(selection.egalitarian(games))[0]) == pytest.approx(1)
     assert values(selection.egalitarian(games))[1] == pytest.approx([14 / 3, 14 / 3])
     assert values(selection.welfare(games))[2] == pytest.approx([1, 1])
+    unfair = np.array([[[[5, 0], [0, 2]], [[1, 0], [0, 2]]]], dtype=float)  # (5, 1) is worth more, (2, 2) fairer
+    assert selection.welfare(unfair).profile[0][0].tolist() == [1, 0]
+    assert selection.egalitarian(unfair).profile[0][0].tolist() == [0, 1]
     # (cooperate, cooperate) is no equilibrium; defecting hurts the other: a saddle point asks that the other's
     # deviation never hurts, and from (defect, defect) it helps. In matching pennies every deviation leaves 0
     pennies = np.array([[[1, -1], [-1, 1]], [[-1, 1], [1, -1]]], dtype=float)
