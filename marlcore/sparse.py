@@ -114,13 +114,14 @@ def solve_discounted(
     b: np.ndarray,
     gamma: float,
     matrix: Callable[[], CSR] | None = None,
+    residual_goal: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """x of x = b + γPx, with its residual b + γPx − x; P has row sums or column sums of at most 1 (a contraction).
 
     Methods in turn, each from what there is and while it gains digits fast: GMRES with a short memory, which needs the
     fewest products where P mixes well; BiCGSTAB; for chains that are periodic or nearly so, a sparse factorisation of
-    ``matrix()`` where that is given (small S), else GMRES with a long memory. It stops at round-off, 4 ulp of
-    ‖b‖ + ‖x‖, or returns what it has: the residual says how good that is.
+    ``matrix()`` where that is given (small S), else GMRES with a long memory. It stops when no residual exceeds
+    ``residual_goal``, at round-off, 4 ulp of ‖b‖ + ‖x‖, or returns what it has: the residual says how good that is.
     """
     linear_operator: Any = LinearOperator  # its constructor picks a class by its arguments, which type checkers miss
     operator = linear_operator((len(b), len(b)), matvec=lambda x: x - gamma * matvec(x), dtype=float)
@@ -130,7 +131,7 @@ def solve_discounted(
         shrunk = 0.0
         while shrunk < fast:
             size = float(np.abs(residual).max())
-            goal = 4 * np.finfo(float).eps * float(np.abs(b).max() + np.abs(x).max())
+            goal = max(residual_goal, 4 * np.finfo(float).eps * float(np.abs(b).max() + np.abs(x).max()))
             if size <= goal:
                 return x, residual
             candidate = x + method(operator, residual, max(1e-14, 0.2 * goal / size))

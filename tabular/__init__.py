@@ -1,5 +1,10 @@
 """Exact solvers, planners and learners for matrix and Markov games: every result carries a certified error."""
 
+from tabular.markov.friend_or_foe import friend_or_foe_values as friend_or_foe_values
+from tabular.markov.general_sum import nash_value_iteration as nash_value_iteration
+from tabular.markov.shapley import shapley as shapley
+from tabular.markov.shapley_exact import exact_bounds as exact_bounds
+from tabular.markov.team import solve_team as solve_team
 from tabular.static.correlated import correlated_equilibrium as correlated_equilibrium
 from tabular.static.elementary import eliminate_dominated as eliminate_dominated
 from tabular.static.elementary import potential as potential

@@ -1,7 +1,10 @@
 """``marlcore solve GAME``: what can be computed about a game: values of a policy, gaps, optima.
 
 GAME is a library game with its parameters (``penalty:k=-30``), a file (``.npz``, ``.nfg``), or a random game
-``random:S,A1,…,An`` (S states, A_i actions; made from ``--seed``).
+``random:S,A1,…,An`` (S states, A_i actions; made from ``--seed``), which ``,successors=k`` makes sparse.
+
+A Markov game is solved by what fits it: a zero-sum game by Shapley's equation, a team by policy iteration over joint
+actions, any other by value iteration over stage equilibria; and with ``--friends`` as a coalition against the rest.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from marlcore.errors import InputError
 from marlcore.games import Game, MarkovGame, MatrixGame, TeamGame, is_zero_sum
 from marlcore.kit.tables import cell, emit
 from marlcore.policies import Policy
+from tabular.commands import markov
 
 EXAMPLE = "marlcore solve matching_pennies"
 
@@ -29,13 +33,19 @@ class Config:
     """What ``marlcore solve`` takes."""
 
     game: Positional[Annotated[str, arg(metavar="GAME")]]
-    """A library game (penalty:k=-30), a .npz or .nfg file, or random:S,A1,...,An."""
+    """A library game (penalty:k=-30), a .npz or .nfg file, or random:S,A1,...,An[,successors=k]."""
     policy: str = "uniform"
     """The policy that is evaluated: uniform, random, or a .json file with a table (S, A_i) for each agent."""
     rewards: Literal["general", "zero-sum", "team"] = "general"
     """What a random game's rewards are."""
     discount: float = 0.9
     """A random game's discount γ."""
+    method: Literal["newton", "value-iteration", "policy-iteration"] = "newton"
+    """How zero-sum Markov games are solved."""
+    select: Literal["first", "welfare", "egalitarian", "pure", "global-optimum", "saddle-point"] = "first"
+    """Which equilibrium of each stage game, in a general-sum Markov game."""
+    friends: str = ""
+    """Agents (0,2) whose guarantee against all others is computed, of the first one's reward."""
     seed: int = 0
     """Seed of a random game and of a random policy."""
     json: bool = False
@@ -48,7 +58,7 @@ class Report:
 
     title: str
     applies: Callable[[Game], bool]
-    compute: Callable[[Game, Policy], dict[str, Any]]
+    compute: Callable[[Game, Policy, Config], dict[str, Any]]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -64,7 +74,9 @@ def main(argv: Sequence[str]) -> int:
     answer = {"game": _facts_of(config.game, game), "policy": config.policy}
     for title, report in REPORTS.items():
         if report.applies(game):
-            answer[title] = report.compute(game, policy)
+            answer[title] = report.compute(game, policy, config)
+    if config.friends:
+        answer["friends"] = markov.coalition_value(game, config.friends, config.method)
     emit(answer, *_shown(answer), as_json=config.json)
     return 0
 
@@ -84,13 +96,18 @@ def read_game(text: str, rewards: str, discount: float, rng: np.random.Generator
 
 
 def _random_game(details: str, rewards: str, discount: float, rng: np.random.Generator) -> Game:
+    sizes, _, successors = details.partition(",successors=")
     try:
-        states, *counts = (int(part) for part in details.split(","))
+        states, *counts = (int(part) for part in sizes.split(","))
+        entries = int(successors) if successors else None
     except ValueError:
-        raise InputError(f"a random game is random:S,A1,...,An with whole numbers, not random:{details}") from None
+        raise InputError(
+            f"a random game is random:S,A1,...,An[,successors=k] with whole numbers, not random:{details}"
+        ) from None
     if rewards == "team":
-        return TeamGame.random(states, counts, rng, discount=discount)
-    return MarkovGame.random(states, counts, rng, discount=discount, zero_sum=rewards == "zero-sum")
+        return TeamGame.random(states, counts, rng, discount=discount, successors=entries)
+    zero_sum = rewards == "zero-sum"
+    return MarkovGame.random(states, counts, rng, discount=discount, successors=entries, zero_sum=zero_sum)
 
 
 def _parameters(details: str, text: str) -> dict[str, Any]:
@@ -120,7 +137,7 @@ def read_policy(text: str, game: Game, rng: np.random.Generator) -> Policy:
 # ---------------------------------------------------------------- reports
 
 
-def values_and_gaps(game: Game, policy: Policy) -> dict[str, Any]:
+def values_and_gaps(game: Game, policy: Policy, config: Config) -> dict[str, Any]:
     """J of the policy from the start, what each agent could gain alone, and a bound on the error of these."""
     from marlcore.responses import nash_gap
     from marlcore.values import evaluate
@@ -130,28 +147,22 @@ def values_and_gaps(game: Game, policy: Policy) -> dict[str, Any]:
     return {"J": J.tolist(), "gaps": gap.gaps.tolist(), "max_gap": float(gap.max), "error": float(gap.error)}
 
 
-def optimum(game: Game, policy: Policy) -> dict[str, Any]:
+def optimum(game: Game, policy: Policy, config: Config) -> dict[str, Any]:
     """The best joint policy of a team: policy iteration over joint actions, which is one agent with all of them."""
-    from marlcore.mdp import solve_mdp
-
     team = as_team(game)
     assert team is not None
-    joint = team.joint_actions
-    P = team.transitions if team.sparse else team.transitions.reshape(team.S, joint, team.S)
-    solution = solve_mdp(P, team.rewards.reshape(team.S, joint), team.discount)
-    actions = np.stack(np.unravel_index(solution.actions, team.action_counts), axis=-1)
-    return {"J": float((team.start * solution.V).sum()), "actions": actions.tolist(), "error": float(solution.error)}
+    return markov.team_optimum(team)
 
 
 def as_team(game: Game) -> TeamGame | None:
     """The game as a team game, if all players are paid the same."""
     if isinstance(game, TeamGame):
         return game
-    markov = game.as_markov(0) if isinstance(game, MatrixGame) else game
-    return markov.player(0) if (markov.rewards == markov.rewards[:1]).all() else None
+    general = game.as_markov(0) if isinstance(game, MatrixGame) else game
+    return general.player(0) if (general.rewards == general.rewards[:1]).all() else None
 
 
-def duality_gap(game: Game, policy: Policy) -> dict[str, Any]:
+def duality_gap(game: Game, policy: Policy, config: Config) -> dict[str, Any]:
     """The sum of both players' gaps, 0 exactly at an equilibrium."""
     from marlcore.responses import exploitability
 
@@ -159,12 +170,39 @@ def duality_gap(game: Game, policy: Policy) -> dict[str, Any]:
     return {"exploitability": float(exploitability(game, policy))}
 
 
+def zero_sum(game: Game) -> bool:
+    """Whether two players' payoffs add up to 0."""
+    return not isinstance(game, TeamGame) and is_zero_sum(game)
+
+
+def zero_sum_value(game: Game, policy: Policy, config: Config) -> dict[str, Any]:
+    """The value of a zero-sum Markov game and optimal policies."""
+    assert isinstance(game, MarkovGame)
+    return markov.zero_sum_value(game, config.method)
+
+
+def equilibrium(game: Game, policy: Policy, config: Config) -> dict[str, Any]:
+    """An equilibrium of a general-sum Markov game."""
+    assert isinstance(game, MarkovGame)
+    return markov.equilibrium(game, config.select)
+
+
 REPORTS: dict[str, Report] = {
     "values": Report("values of the policy, and what each agent could gain alone", lambda game: True, values_and_gaps),
     "duality": Report(
         "distance from equilibrium (zero-sum)",
-        lambda game: not isinstance(game, TeamGame) and is_zero_sum(game),
+        zero_sum,
         duality_gap,
+    ),
+    "solution": Report(
+        "value and optimal policies (zero-sum)",
+        lambda game: isinstance(game, MarkovGame) and zero_sum(game),
+        zero_sum_value,
+    ),
+    "equilibrium": Report(
+        "equilibrium by value iteration over stage equilibria",
+        lambda game: isinstance(game, MarkovGame) and not zero_sum(game) and as_team(game) is None,
+        equilibrium,
     ),
     "optimum": Report("optimum of the team", lambda game: as_team(game) is not None, optimum),
 }
@@ -184,9 +222,10 @@ def _shown(answer: dict[str, Any]) -> Iterator[Any]:
 
     yield ", ".join(f"{key}: {_text(value)}" for key, value in answer["game"].items())
     yield f"policy: {answer['policy']}"
-    for name, report in REPORTS.items():
+    titles = {name: report.title for name, report in REPORTS.items()} | {"friends": "friends against foes"}
+    for name, title in titles.items():
         if name in answer:
-            yield f"\n{report.title}"
+            yield f"\n{title}"
             rows = Table.grid(padding=(0, 2))
             for key, value in answer[name].items():
                 rows.add_row(f"  {key}", _text(value))
@@ -196,5 +235,8 @@ def _shown(answer: dict[str, Any]) -> Iterator[Any]:
 def _text(value: Any) -> str:
     if not isinstance(value, list):
         return cell(value)
+    if value and all(isinstance(v, list) for v in value) and max(map(len, value)) > 8:
+        shape = " + ".join(" × ".join(map(str, np.shape(v))) for v in value)
+        return f"{shape} numbers (--json shows them)"
     shown = ", ".join(map(cell, value[:8]))
     return shown + (f", … ({len(value)} in all; --json shows them)" if len(value) > 8 else "")

@@ -74,8 +74,7 @@ def _interior_point(A: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
 
 def _newton(A: np.ndarray, x: np.ndarray, y: np.ndarray, s: np.ndarray, t: np.ndarray) -> Any:
     """A function from the right-hand sides of t∘dx + x∘dt = r and s∘dy + y∘ds = q to the Newton direction."""
-    from scipy.linalg import cho_factor, cho_solve
-    from scipy.linalg import get_blas_funcs
+    from scipy.linalg import cho_factor, cho_solve, get_blas_funcs
 
     d = y / s
     weighted = A * np.sqrt(d)

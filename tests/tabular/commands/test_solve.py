@@ -45,7 +45,9 @@ def test_a_policy_from_a_file(capsys, tmp_path):
 def test_the_optimum_of_a_common_payoff_game(capsys):
     # Claus & Boutilier 1998: the climbing game's optimum is 11 at the first action of both
     answer = solve(capsys, "climbing", "--json")
-    assert answer["optimum"] == {"J": 11.0, "actions": [[0, 0]], "error": 0.0}
+    assert answer["optimum"].pop("error") < 1e-13
+    assert answer["optimum"] == {"J": 11.0, "actions": [[0, 0]], "states_with_ties": 0}
+    assert solve(capsys, "penalty", "--json")["optimum"]["states_with_ties"] == 1  # (0, 0) and (2, 2)
     answer = solve(capsys, "penalty:k=-30", "--json")
     assert answer["values"]["J"] == pytest.approx([(10 + 2 + 10 - 60) / 9] * 2)
 
@@ -155,3 +157,82 @@ def test_a_batch_is_refused(capsys, tmp_path):
     rng = np.random.default_rng(0)
     io.save(stack([MatrixGame.random((2, 2), rng) for _ in range(3)]), tmp_path / "batch.npz")
     assert "batch of games of shape (3,)" in refused(capsys, str(tmp_path / "batch.npz"))
+
+
+@pytest.mark.parametrize("method", ["newton", "value-iteration", "policy-iteration"])
+def test_zero_sum_markov_games_are_solved(capsys, method):
+    # van der Wal 1978: the value is 8 in the state that matters and 0 in the other
+    answer = solve(capsys, "van_der_wal", "--method", method, "--json")["solution"]
+    assert answer["converged"] is True
+    assert answer["method"] == method
+    assert np.abs(np.array(answer["V"]) - [8, 0]).max() <= answer["error"] < 1e-6
+    assert np.shape(answer["row"]) == np.shape(answer["column"]) == (2, 2)
+
+
+def test_sparse_random_games_and_files(capsys, tmp_path):
+    answer = solve(capsys, "random:200,2,3,successors=4", "--rewards", "zero-sum", "--seed", "3", "--json")
+    game = MarkovGame.random(200, (2, 3), np.random.default_rng(3), successors=4, zero_sum=True)
+    io.save(game, tmp_path / "game.npz")
+    again = solve(capsys, str(tmp_path / "game.npz"), "--json")
+    assert answer["solution"] == again["solution"]
+    row, column = (np.array(answer["solution"][name]) for name in ("row", "column"))
+    assert evaluate(game, (row, column)).J[0] == pytest.approx(answer["solution"]["value"], abs=1e-7)
+
+
+def test_general_sum_markov_games_get_an_equilibrium(capsys):
+    # Hu & Wellman: each agent reaches its goal in four moves, 100·0.99³
+    answer = solve(capsys, "grid_game_1", "--select", "global-optimum", "--json")["equilibrium"]
+    assert answer["J"] == pytest.approx([97.0299, 97.0299])
+    assert (answer["converged"], answer["period"], answer["select"]) == (True, 1, "global-optimum")
+    assert max(answer["regrets"]) < 1e-9
+    assert 0 < answer["rule_met_in_states"] < 58
+    assert np.shape(answer["V"]) == (2, 58)
+
+
+def test_friends_against_foes(capsys):
+    # two friends who must meet where the foe is not: ½ together, ¼ by independent strategies
+    answer = solve(capsys, "friends_and_foe", "--friends", "0,1", "--json")["friends"]
+    assert answer["value"] == pytest.approx(0.5)
+    np.testing.assert_allclose(answer["friends_strategy"], [[[0.5, 0], [0, 0.5]]], atol=1e-12)
+    assert (answer["agent"], answer["friends"], answer["foes"]) == (0, [0, 1], [2])
+    assert "3 agents" in refused(capsys, "friends_and_foe", "--friends", "0,3")
+    assert "friends are agents' numbers" in refused(capsys, "friends_and_foe", "--friends", "ann")
+
+
+def test_tables_name_what_json_shows(capsys):
+    assert cli.main(["solve", "grid_game_1", "--friends", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert "equilibrium by value iteration" in shown
+    assert "friends against foes" in shown
+    assert "58 + 58 numbers (--json shows them)" in shown
+    assert max(map(len, shown.splitlines())) < 200
+
+
+def test_the_bar_counts_digits(monkeypatch):
+    from tabular.commands import markov
+
+    shares = []
+
+    class Bar:
+        def __init__(self, label, total):
+            self.done = 0.0
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def say(self, label):
+            self.label = label
+
+        def advance(self, amount):
+            self.done += amount
+            shares.append((self.label, self.done))
+
+    monkeypatch.setattr(markov, "Progress", Bar)
+    with markov.residual_bar("value") as show:
+        for sweeps, residual in enumerate([1.0, 1e-2, 0.5, 1e-8, 1e-9], start=1):
+            show(sweeps, residual, 1e-8)
+    assert [done for _, done in shares] == [0, 25, 25, 100, 100]
+    assert shares[1][0] == "value: sweep 2, residual 1.0e-02"
