@@ -188,7 +188,7 @@ def _correction(stages: Stages, last: Sweep, goal: float) -> np.ndarray:
     P = stages.P
     data, indices, indptr, r = induce(P.indptr, P.indices, P.data, stages.rewards, last.x, last.y)
     P_pi = csr_matrix((data, indices, indptr), shape=(game.S, game.S), copy=False)
-    return solve_discounted(P_pi.dot, r + gamma * (P_pi @ last.V) - last.V, gamma, goal)[0]
+    return solve_discounted(P_pi.dot, r + gamma * (P_pi @ last.V) - last.V, gamma, residual_goal=goal)[0]
 
 
 def _safe_steps(stages: Stages, start: Sweep) -> Sweep:
