@@ -20,7 +20,7 @@ from marlcore.errors import InputError
 from marlcore.games import MatrixGame
 from tabular.static.equilibrium import Equilibrium, certified, check_two_players
 from tabular.static.exact_tableau import integer_payoffs, lexicographic_row, pivot
-from tabular.static.lemke_howson_kernel import lemke_howson_batch
+from tabular.static.lemke_howson_kernel import certify_batch, lemke_howson_batch
 from tabular.static.support_kernel import support_enumeration_batch
 
 CERTIFICATE = 1e-10
@@ -54,25 +54,24 @@ def _solve(game: MatrixGame, compiled_solver: Callable[..., Any], exact: ExactSo
     steps = np.empty(count, np.int64)
     if game.kind == "rational":
         rows, columns = np.empty((count, m), dtype=object), np.empty((count, k), dtype=object)
-        chosen = range(count)
-    else:
-        rows, columns = np.empty((count, m)), np.empty((count, k))
-        compiled_solver(np.ascontiguousarray(games), rows, columns, steps)
-        chosen = _doubtful(games, rows, columns, steps)
-    for b in chosen:
+        for b in range(count):
+            rows[b], columns[b], steps[b] = exact(games[b])
+        return certified(game, (rows.reshape(*batch, m), columns.reshape(*batch, k)), steps.reshape(batch)[()], method)
+    games = np.ascontiguousarray(games)
+    rows, columns = np.empty((count, m)), np.empty((count, k))
+    payoffs, regret, spread = np.empty((3, count, 2))
+    compiled_solver(games, rows, columns, steps)
+    certify_batch(games, rows, columns, payoffs, regret, spread)
+    # overflows are infinite or undefined and fail the comparison
+    good = (np.isfinite(regret) & (regret <= CERTIFICATE * spread)).all(-1) & (steps >= 0)
+    for b in np.flatnonzero(~good):
         x, y, steps[b] = exact(numbers.convert(games[b], "rational"))
-        rows[b], columns[b] = (numbers.convert(s, game.kind) for s in (x, y))
+        rows[b], columns[b] = numbers.convert(x, "float"), numbers.convert(y, "float")
+        one = slice(b, b + 1)
+        certify_batch(games[one], rows[one], columns[one], payoffs[one], regret[one], spread[one])
     profile = rows.reshape(*batch, m), columns.reshape(*batch, k)
-    return certified(game, profile, steps.reshape(batch)[()], method)
-
-
-def _doubtful(games: np.ndarray, rows: np.ndarray, columns: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """The games whose float strategies are not certified well enough, overflows included."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        found = certified(MatrixGame(games, (len(games),)), (rows, columns), steps, "")
-        spread = games.max(axis=(2, 3)) - games.min(axis=(2, 3))
-        good = np.isfinite(found.regret) & (found.regret <= CERTIFICATE * spread)
-    return np.flatnonzero(~(good.all(-1) & (steps >= 0)))
+    shape = (*batch, 2)
+    return Equilibrium(profile, payoffs.reshape(shape), regret.reshape(shape), steps.reshape(batch)[()], method)
 
 
 def lemke_howson_exact(payoffs: np.ndarray, label: int) -> tuple[np.ndarray, np.ndarray, int]:

@@ -14,7 +14,7 @@ limit or no safe pivot was left; regrets are for the caller to certify (``equili
 import numpy as np
 
 from marlcore.compiled import compiled
-from tabular.static.zero_sum_kernel import NOTHING, PIVOT, TIE, exchange, inlined, normalise
+from tabular.static.zero_sum_kernel import EPSILON, NOTHING, PIVOT, TIE, exchange, inlined, normalise
 
 
 @compiled
@@ -70,6 +70,38 @@ def lemke_howson_batch(payoffs, label, rows, columns, pivots):
         pivots[b] = lemke_howson_into(
             payoffs[b, 0], payoffs[b, 1], label, rows[b], columns[b], first, second, scratch, labels
         )
+
+
+@compiled
+def certify_batch(payoffs, rows, columns, values, regrets, spreads):
+    """``equilibrium.certified`` for games (B, 2, m, k): payoffs, regrets (rounding included) and payoff ranges."""
+    m, k = payoffs.shape[2], payoffs.shape[3]
+    best = np.empty(max(m, k))
+    for b in range(payoffs.shape[0]):
+        for player in range(2):
+            own = payoffs[b, player]
+            low, high = own[0, 0], own[0, 0]
+            for i in range(m):
+                for j in range(k):
+                    low = min(low, own[i, j])
+                    high = max(high, own[i, j])
+            size = m if player == 0 else k
+            for a in range(size):
+                best[a] = 0.0
+            for i in range(m):
+                for j in range(k):
+                    if player == 0:
+                        best[i] += (own[i, j] - low) * columns[b, j]
+                    else:
+                        best[j] += (own[i, j] - low) * rows[b, i]
+            payoff, most = 0.0, 0.0
+            for a in range(size):
+                payoff += best[a] * (rows[b, a] if player == 0 else columns[b, a])
+                most = max(most, best[a])
+            values[b, player] = payoff + low
+            rounding = (2 * (m + k) + 6) * EPSILON * (high - low)
+            regrets[b, player] = max(most - payoff, 0.0) + rounding
+            spreads[b, player] = high - low
 
 
 @compiled
