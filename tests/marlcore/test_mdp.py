@@ -57,7 +57,7 @@ def test_iteration_starts_where_the_reward_is_largest_or_where_it_is_told():
 
 
 def chain():
-    """State 0 pays ¼ to stay and nothing to go to state 1, which pays 1 for ever: at γ = ½ going is worth 1, staying ½."""
+    """State 0 pays ¼ to stay and nothing to go to state 1, which pays 1 for ever: 1 to go at γ = ½, ½ to stay."""
     P = np.zeros((2, 2, 2))
     P[0, 0, 0] = P[0, 1, 1] = P[1, :, 1] = 1
     return P, np.array([[0.25, 0.0], [1.0, 1.0]])
