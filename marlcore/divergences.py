@@ -51,5 +51,5 @@ def entropy(p: Shaped[Any, "*B A"]) -> Any:
     """H(p) = −Σ_a p ln p over the last axis, (…): ln A − KL(p ‖ uniform)."""
     count = p.shape[-1]
     kind = numbers.kind_of(p)
-    level = numbers.number(f"1/{count}", kind)
+    level = p * 0 + numbers.number(f"1/{count}", kind)
     return numbers.log(p[..., 0] * 0 + count) - kl(p, level)

@@ -426,7 +426,7 @@ def _relative_entropy_floats(xp: Any, p: Any, q: Any) -> Any:
     ratio_far = xp.where(near, one, q_safe / p_safe)
     phi_far = ratio_far - 1 - xp.log(ratio_far)
     inside = p_safe * xp.where(near, phi_near, phi_far)
-    outside = xp.where(p > 0, xp.full_like(p, math.inf), q + 0 * p)
+    outside = xp.where(p > 0, xp.full_like(p, math.inf), q)
     return xp.where(both, inside, outside)
 
 

@@ -47,7 +47,7 @@ TARGETS: dict[str, list[str]] = {
     "marlcore.divergences": ["tests/marlcore/test_divergences.py", KINDS],
     "marlcore.gambit": ["tests/marlcore/test_gambit.py"],
     "marlcore.io": ["tests/marlcore/test_io.py"],
-    "marlcore.mdp": ["tests/marlcore/test_responses.py"],
+    "marlcore.mdp": ["tests/marlcore/test_mdp.py"],
     "marlcore.numbers": ["tests/marlcore/test_numbers.py", "tests/marlcore/test_divergences.py", KINDS],
     "marlcore.objectives": ["tests/marlcore/test_objectives.py", KINDS],
     "marlcore.policies": ["tests/marlcore/test_policies.py"],

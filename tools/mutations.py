@@ -222,6 +222,7 @@ def _boolean(node: ast.BoolOp, parent: ast.AST) -> Iterator[tuple[str, ast.AST]]
 _EXTREMES = {"minimum": "maximum", "min": "max", "amin": "amax", "any": "all", "argmin": "argmax", "fmin": "fmax"}
 _EXTREMES |= {value: key for key, value in _EXTREMES.items()}
 _SYMMETRIC = {*_EXTREMES, "gcd", "lcm", "zip", "allclose", "array_equal", "isclose", "hypot", "kind_of"}
+_SYMMETRIC |= {"broadcast_shapes", "broadcast_arrays"}
 _IDENTITY_LIKE = {"abs", "absolute", "reversed", "sorted"}
 
 

@@ -1,5 +1,6 @@
 """The seam: conversions, kinds, and the operations that differ between kinds."""
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -131,6 +132,142 @@ def test_relative_entropy_of_a_ball_around_zero_q_is_unbounded():
         np.array([flint.arb("0.5")], dtype=object), np.array([flint.arb(0, 0.1)], dtype=object)
     )[0]
     assert not result.is_finite()
+
+
+# For p = [0, t] and q > 0: k = p ln p − p ln q − p + q, term by term. x ln x on [0, t] is [t ln t, 0] while t ≤ 1/e,
+# and [−1/e, max(0, t ln t)] beyond. A ball below 0 holds the one probability 0, where k = q.
+@pytest.mark.parametrize(
+    ("top", "q", "low", "high"),
+    [
+        (0.2, 1.0, 0.2 * math.log(0.2) - 0.2 + 1, 1.0),
+        (0.36, 1.0, 0.36 * math.log(0.36) - 0.36 + 1, 1.0),
+        (0.8, 1.0, -1 / math.e - 0.8 + 1, 1.0),
+        (2.0, 1.0, -1 / math.e - 2 + 1, 2 * math.log(2) + 1),
+        (0.2, 0.5, 0.2 * math.log(0.2) - 0.2 + 0.5, 0.2 * math.log(2) + 0.5),
+        (0.2, 2.0, 0.2 * math.log(0.2) - 0.2 * math.log(2) - 0.2 + 2, 2.0),
+    ],
+)
+def test_relative_entropy_of_a_ball_that_touches_zero_is_the_range_of_its_terms(top, q, low, high):
+    import flint
+
+    enclosure = balls_of([flint.arb(top / 2, top / 2)], [flint.arb(q)])
+    assert float(enclosure.lower()) == pytest.approx(low, abs=1e-7)
+    assert float(enclosure.upper()) == pytest.approx(high, abs=1e-7)
+
+
+def test_relative_entropy_of_a_ball_below_zero_is_that_of_no_probability():
+    import flint
+
+    enclosure = balls_of([flint.arb(-0.25, 0.25)], [flint.arb(3)])
+    assert enclosure.contains(3)
+    assert float(enclosure.upper()) == pytest.approx(3.5, abs=1e-7)
+    assert float(enclosure.lower()) == pytest.approx(3, abs=1e-7)
+
+
+def test_relative_entropy_is_unbounded_where_p_and_q_may_both_be_zero():
+    import flint
+
+    for p, q in ((flint.arb("0.1", "0.1"), flint.arb("0.1", "0.2")), (flint.arb("0.1", "0.1"), flint.arb(0, "0.1"))):
+        enclosure = balls_of([p], [q])
+        assert not enclosure.is_finite()
+        assert enclosure.contains(0)
+        assert enclosure.contains(1000)
+    # q in [½, 1] is away from 0 though below 1: finite
+    assert balls_of([flint.arb("0.1", "0.1")], [flint.arb("0.75", "0.25")]).is_finite()
+
+
+def balls_of(p, q):
+    return numbers.relative_entropy(np.array(p, dtype=object), np.array(q, dtype=object))[0]
+
+
+def test_relative_entropy_takes_no_logarithm_of_zero_on_the_way():
+    with np.errstate(divide="raise", invalid="raise"):
+        assert numbers.relative_entropy(np.array([0.5, 0.0, 0.0]), np.array([0.0, 0.5, 0.0])).tolist() == [
+            np.inf,
+            0.5,
+            0,
+        ]
+
+
+def test_kinds_do_not_mix_in_either_order():
+    import torch
+
+    values = {"float": 0.5, "torch": torch.ones(1), "rational": numbers.number(1, "rational")}
+    for first, second in (("float", "rational"), ("rational", "float"), ("rational", "torch"), ("torch", "rational")):
+        with pytest.raises(InputError, match=f"found {first} and {second}"):
+            numbers.kind_of(values[first], values[second])
+    assert numbers.kind_of(0.5, values["torch"]) == numbers.kind_of(values["torch"], 0.5) == "torch"
+
+
+def test_what_is_no_number_has_no_kind():
+    import inspect
+
+    import torch
+
+    assert numbers.kind_of(
+        torch.device("cpu"), torch.float64, inspect.Parameter("x", inspect.Parameter.VAR_KEYWORD)
+    ) == ("float")
+
+
+def test_convert_keeps_what_is_there_and_the_dtype_that_is_asked_for():
+    import sympy
+    import torch
+
+    plain = np.array([0.5, 0.25])
+    assert numbers.convert(plain, "float") is plain
+    assert numbers.convert(plain, "torch").dtype == torch.float64
+    assert numbers.convert(plain, "torch", dtype=torch.float32).dtype == torch.float32
+    assert numbers.convert(np.array([sympy.Rational(2, 3)]), "rational").tolist() == [numbers.number("2/3", "rational")]
+    far = numbers.number(Fraction(10**400 + 1, 3 * 10**400), "rational")  # neither part is a float, their quotient is
+    assert numbers.convert(np.array([far]), "float").tolist() == [1 / 3]
+
+
+def test_elementwise_extremes_of_floats_stay_floats():
+    x = np.array([1.0, -2.0])
+    assert numbers.maximum(x, -x).dtype == numbers.minimum(x, 0).dtype == float
+
+
+def test_a_rounding_defect_goes_to_the_largest_entry():
+    row = np.array([1e-30, 0.1, 0.7, 0.2])
+    exact = numbers.exact_distribution(row[None])[0]
+    for k in (0, 1, 3):
+        assert exact[k] == numbers.convert(row[k : k + 1], "rational")[0]
+
+
+@pytest.mark.parametrize("kind", ["rational", "ball"])
+def test_extremes_along_an_axis_of_three(kind):
+    plain = np.random.default_rng(0).integers(-9, 9, (2, 3, 4)).astype(float)
+    x = numbers.convert(plain, kind)
+    for axis in (0, 1, -1, (0, 2), (1, 2)):
+        np.testing.assert_allclose(numbers.convert(numbers.amax(x, axis), "float"), plain.max(axis))
+        np.testing.assert_allclose(numbers.convert(numbers.amin(x, axis), "float"), plain.min(axis))
+
+
+def test_arrays_join_along_the_first_axis_unless_told():
+    x = np.arange(6.0).reshape(2, 3)
+    assert numbers.concatenate([x, x]).shape == (4, 3)
+    assert numbers.stack([x, x]).shape == (2, 2, 3)
+
+
+@pytest.mark.parametrize("kind", ["rational", "ball", "symbol"])
+def test_solve_broadcasts_either_side(kind):
+    matrix = numbers.convert(np.array([[2, 1], [1, 3]]), kind)
+    right = numbers.convert(np.array([[1], [2]]), kind)
+    several = np.stack([right, right * 2, right * 3])
+    expected = numbers.convert(numbers.solve(matrix, right), "float")
+    ours = numbers.convert(numbers.solve(matrix, several), "float")
+    np.testing.assert_allclose(ours, [expected, 2 * expected, 3 * expected])
+    many = np.stack([matrix, matrix * 2])
+    np.testing.assert_allclose(numbers.convert(numbers.solve(many, right), "float"), [expected, expected / 2])
+
+
+def test_logarithms_and_roots_of_integers_among_balls():
+    import flint
+
+    mixed = np.array([flint.arb(4), 4], dtype=object)
+    logs, roots = numbers.log(mixed), numbers.sqrt(mixed)
+    assert logs[1].overlaps(logs[0])
+    assert roots[1].contains(2)
 
 
 def test_exact_distribution_sums_to_one_and_stays_close():

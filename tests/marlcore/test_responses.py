@@ -11,7 +11,7 @@ from scipy.optimize import linprog
 
 from marlcore import numbers, policies
 from marlcore.errors import InputError
-from marlcore.games import MarkovGame, MatrixGame, TeamGame, unstack
+from marlcore.games import MarkovGame, MatrixGame, TeamGame, stack, unstack
 from marlcore.mdp import solve_mdp
 from marlcore.responses import agent_process, best_response, exploitability, nash_gap
 from marlcore.values import evaluate
@@ -166,3 +166,68 @@ def test_bad_agents_are_refused():
         best_response(game, policies.uniform(game), 2)
     with pytest.raises(InputError, match="takes float, torch, rational, ball numbers, not symbol"):
         nash_gap(game.convert("symbol"), policies.uniform(game.convert("symbol")))
+
+
+def test_a_ball_reaches_up_to_an_action_that_only_might_be_better():
+    # stay for ever, γ = ½. State 0: action 0 pays 1, action 1 pays 0.9 ± 1: the midpoints choose action 0, worth 2,
+    # while Q(0, 1) = 0.9 ± 1 + ½·2 goes up to 2.9: V* ≤ 2 + 0.9/(1 − ½) = 3.8, at every state. States 1, 2 pay 1.
+    import flint
+
+    one = flint.arb(1)
+    rewards = np.array([[one, flint.arb("0.9", 1)], [one, one], [one, one]], dtype=object)
+    P = numbers.convert(np.eye(3)[:, None].repeat(2, axis=1), "ball")
+    start = numbers.convert(np.array([1, 0, 0]), "ball")
+    game = TeamGame(P, rewards, flint.arb("0.5"), start)
+    profile = policies.uniform(game)
+    V = best_response(game, profile, 0).V
+    # a batch of the game and of one whose action 1 is worse for sure
+    worse = TeamGame(P, np.array([[one, flint.arb(0)]] * 3, dtype=object), flint.arb("0.5"), start)
+    pair = best_response(stack([worse, game]), tuple(numbers.stack([t, t]) for t in profile), 0).V
+    for ball in (*V, *pair[1]):
+        assert ball.contains(flint.arb("2.1"))
+        assert ball.contains(flint.arb("3.79"))
+        assert not ball.overlaps(flint.arb("3.81"))
+        assert not ball.overlaps(flint.arb("1.99"))
+    for ball in pair[0]:
+        assert ball.contains(2)
+        assert float(ball.rad()) < 1e-12
+
+
+@pytest.mark.parametrize("kind", ["float", "torch"])
+def test_best_responses_of_a_batch_are_side_by_side(kind):
+    rng = np.random.default_rng(4)
+    game = MarkovGame.random(3, (2, 4), rng, batch=(5,))
+    game = MarkovGame(game.transitions, game.rewards, rng.uniform(0.1, 0.9, 5), game.start, (5,))
+    pi = policies.random(game, rng)
+    whole = [best_response(game.convert(kind), policies.convert(pi, kind), i) for i in range(2)]
+    for k, one in enumerate(unstack(game)):
+        for i in range(2):
+            single = best_response(one, tuple(t[k] for t in pi), i)
+            for field in ("table", "V", "Q", "J"):
+                ours = numbers.convert(getattr(whole[i], field), "float")[k]
+                np.testing.assert_allclose(ours, getattr(single, field), rtol=1e-10)
+
+
+def test_a_tensor_response_has_the_game_s_dtype_and_no_error():
+    game = MarkovGame.random(3, (2, 2), np.random.default_rng(5)).convert("torch")
+    response = best_response(game, policies.uniform(game), 0)
+    assert response.error == 0
+    import torch
+
+    single = game.convert("float").convert("torch", dtype=torch.float32)
+    assert best_response(single, policies.uniform(single), 0).table.dtype == torch.float32
+
+
+def test_a_sparse_game_has_the_gaps_of_the_dense_one_and_adds_both_errors():
+    game = MarkovGame.random(6, (2, 3), np.random.default_rng(6), successors=3)
+    dense = MarkovGame(game.transitions.toarray().reshape(6, 2, 3, 6), game.rewards, game.discount, game.start)
+    pi = policies.random(dense, np.random.default_rng(7))
+    ours, theirs = nash_gap(game, pi), nash_gap(dense, pi)
+    np.testing.assert_allclose(ours.gaps, theirs.gaps, atol=1e-8)
+    assert theirs.error < 1e-10
+    own = evaluate(game, pi).error
+    assert own is not None
+    assert own > 0
+    responses = [best_response(game, pi, i).error for i in range(2)]
+    assert min(responses) > 0
+    assert ours.error == pytest.approx(max(responses) + own, rel=1e-12)
