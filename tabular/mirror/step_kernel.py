@@ -1,0 +1,418 @@
+"""The sequential step of HATRL, compiled: the dual solver of ``step`` and the certificate that judges it.
+
+One state at a fixed radius t. With the support's largest weight ŵ, μ = ŵ + ν and e_a = μ − w(a), the maximiser of
+⟨w,q⟩ over KL(p‖q) ≤ t is q = λp/e with 1/λ = Σ p/e, and everything is written around q = p so that nothing cancels
+when the step is small: with w̄ = ⟨p,w⟩ and z = (w − w̄)/e,
+
+    q/p − 1 = v = (z − z̄)/(1 + z̄)     KL = Σ p·(v − ln(1+v))     λ = (μ − w̄)/(1 + z̄)
+    dKL/dν = −Σ p v²/λ         d ln λ/dt = −(1 + Σ p v²)/Σ p v²
+
+KL^(−1/2) is nearly linear in ν for small t, and KL in ln ν for large t: Newton's method on these, inside a bracket.
+An action a₀ outside the support with w(a₀) > ŵ caps the descent of μ at w(a₀), where KL = t₀ and λ = λ₀; beyond,
+λ = λ₀·e^(t₀−t) and a₀ has the mass 1 − e^(t₀−t). Over the radius: Newton on ln Σ_s ρ(s)λ_s(t) = ln C.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from marlcore.compiled import compiled
+
+SMALLEST = 5e-324
+"""An action in the support stays there, however little is left of it: forward KL never drops one."""
+EXACT, LOOSE = 1e-14, 1e-7
+"""How closely KL = t is met, relative to t: in what is returned, and during the search for t."""
+_UNDERFLOW = 1e-290
+_IDLE, _INSIDE, _ENTRY = 0, 1, 2
+
+
+@compiled
+def relative_entropy(p, q):
+    """p ln(p/q) − p + q for two floats, without cancellation: the scalar twin of ``numbers.relative_entropy``."""
+    if p <= 0.0:
+        return q
+    if q <= 0.0:
+        return math.inf
+    x = (q - p) / p
+    if abs(x) < 0.25:
+        return p * _phi_near(x)
+    r = q / p
+    if r == 0.0 or math.isinf(r):
+        return p * (math.log(p) - math.log(q)) - p + q
+    return p * (r - 1.0 - math.log(r))
+
+
+@compiled
+def _phi_near(x):
+    """x − ln(1+x) for |x| < ¼: with r = x/(2+x), it is r·(x − 2r²(1/3 + r²/5 + …))."""
+    r = x / (2.0 + x)
+    u = r * r
+    if u < 1e-5:
+        tail = 1.0 / 3.0 + u * (1.0 / 5.0 + u * (1.0 / 7.0))
+    elif u < 1e-3:
+        tail = 1.0 / 3.0 + u * (1.0 / 5.0 + u * (1.0 / 7.0 + u * (1.0 / 9.0 + u * (1.0 / 11.0))))
+    else:
+        tail = 1.0 / 15.0 + u * (1.0 / 17.0 + u * (1.0 / 19.0 + u * (1.0 / 21.0 + u * (1.0 / 23.0))))
+        tail = 1.0 / 7.0 + u * (1.0 / 9.0 + u * (1.0 / 11.0 + u * (1.0 / 13.0 + u * tail)))
+        tail = 1.0 / 3.0 + u * (1.0 / 5.0 + u * tail)
+    return r * (x - 2.0 * u * tail)
+
+
+@compiled
+def invalid_entry(p, w, rho):
+    """The first (code, s, a) that is no input: 1 = p(a|s), 2 = the row p(·|s), 3 = w, 4 = ρ; (0, 0, 0) if all are."""
+    for s in range(p.shape[0]):
+        total = 0.0
+        for a in range(p.shape[1]):
+            if not (p[s, a] >= 0.0 and p[s, a] <= 1.0 + 1e-8):
+                return 1, s, a
+            if not abs(w[s, a]) < 1e300:
+                return 3, s, a
+            total += p[s, a]
+        if not abs(total - 1.0) < 1e-8:
+            return 2, s, 0
+        if not (rho[s] >= 0.0 and rho[s] < 1e300):
+            return 4, s, 0
+    return 0, 0, 0
+
+
+@compiled
+def solve(p, w, rho, penalty, q, kappa, excess):
+    """Fill q, the multipliers κ = ρλ and the excess μ − max_a w(a) of every state; return (t, passes over the states).
+
+    ``passes`` is 0 where no search was needed and −1 if the radius was not found to 1e-9.
+    """
+    S = p.shape[0]
+    spread = _largest_spread(p, w, rho)
+    kind = np.zeros(S, dtype=np.int8)
+    nu, cap, cap_t, cap_lam, top, mean = np.empty(S), np.empty(S), np.empty(S), np.empty(S), np.empty(S), np.empty(S)
+    total, at_zero = _prepare(p, w, rho, spread, kind, nu, cap, cap_t, cap_lam, top, mean)
+    t, passes = 0.0, 0
+    if spread == 0.0 or not (total > 0.0 or at_zero > penalty):
+        t = 0.0
+    else:
+        x = total / penalty
+        first = 0.5 * x * x if x < 1.0 else 0.5 + math.log(x)
+        first = first if total > 0.0 else math.log(at_zero / penalty)
+        t, passes = _find_radius(p, w, rho, penalty, first, kind, nu, cap, cap_t, cap_lam, top, mean)
+    shares = 0.0
+    for s in range(S):
+        shares += _fill(p[s], w[s], rho[s], t, kind[s], nu[s], cap[s], cap_t[s], cap_lam[s], s, q[s], kappa, excess)
+    if shares > 0.0 and (t > 0.0 or total > 0.0):
+        for s in range(S):
+            kappa[s] *= penalty / shares
+            if t == 0.0 and kind[s] == _INSIDE:
+                excess[s] = kappa[s] / rho[s]
+    return t, passes
+
+
+@compiled
+def _largest_spread(p, w, rho):
+    """max over the states that count of max w − min w."""
+    largest = 0.0
+    for s in range(p.shape[0]):
+        if rho[s] > 0.0:
+            low, high = w[s, 0], w[s, 0]
+            for a in range(1, p.shape[1]):
+                low, high = min(low, w[s, a]), max(high, w[s, a])
+            largest = max(largest, high - low)
+    return largest
+
+
+@compiled
+def _support(p, w):
+    """ŵ on the support, w̄, the variance of w under p, and the best weight outside the support (−∞ if none)."""
+    top, outside, mean = -math.inf, -math.inf, 0.0
+    for a in range(len(p)):
+        if p[a] > 0.0:
+            top = max(top, w[a])
+        else:
+            outside = max(outside, w[a])
+    for a in range(len(p)):
+        mean += p[a] * (w[a] - top)
+    variance = 0.0
+    for a in range(len(p)):
+        variance += p[a] * (w[a] - top - mean) ** 2
+    return top, top + mean, variance, outside
+
+
+@compiled
+def _is_tied(p, w):
+    """Whether all actions of the support have one weight."""
+    low, high = math.inf, -math.inf
+    for a in range(len(p)):
+        if p[a] > 0.0:
+            low, high = min(low, w[a]), max(high, w[a])
+    return low == high
+
+
+@compiled
+def _prepare(p, w, rho, spread, kind, nu, cap, cap_t, cap_lam, top, mean):
+    """Sort the states into kinds; return Σ ρσ of those with a spread inside the support and Σ ρλ(0) of the others."""
+    total, at_zero = 0.0, 0.0
+    v = np.empty(p.shape[1])
+    for s in range(p.shape[0]):
+        kind[s], nu[s], cap[s], cap_t[s], cap_lam[s] = _IDLE, 0.0, -1.0, math.inf, 0.0
+        if not rho[s] > 0.0:
+            continue
+        top[s], mean[s], variance, outside = _support(p[s], w[s])
+        inside = variance > 1e-280 * spread * spread and not _is_tied(p[s], w[s])
+        if inside:
+            kind[s] = _INSIDE
+            total += rho[s] * math.sqrt(variance)
+        if outside > top[s]:
+            kind[s] = _ENTRY
+            cap[s] = outside - top[s]
+            if inside:
+                cap_t[s], _, cap_lam[s] = _at_excess(p[s], w[s], top[s], mean[s], cap[s], v)
+            else:
+                cap_t[s], cap_lam[s] = 0.0, outside - mean[s]
+                at_zero += rho[s] * cap_lam[s]
+    return total, at_zero
+
+
+@compiled
+def _at_excess(p, w, top, mean, nu, v):
+    """(KL, Σ p v², λ) at μ = ŵ + ν, and v = q/p − 1 itself."""
+    height = nu + (top - mean)
+    z_mean = 0.0
+    for a in range(len(p)):
+        if p[a] > 0.0:
+            v[a] = (w[a] - mean) / (nu + (top - w[a]))
+            z_mean += p[a] * v[a]
+    scale = 1.0 / (1.0 + z_mean)
+    lam = height * scale
+    divergence, square = 0.0, 0.0
+    for a in range(len(p)):
+        if p[a] > 0.0:
+            x = (v[a] - z_mean) * scale
+            v[a] = x
+            square += p[a] * x * x
+            if abs(x) < 0.25:
+                divergence += p[a] * _phi_near(x)
+            else:
+                r = lam / (nu + (top - w[a]))
+                divergence += p[a] * (r - 1.0 - math.log(r)) if r > 0.0 else 0.0
+    return divergence, square, lam
+
+
+@compiled
+def _solve_state(p, w, top, mean, t, nu, tolerance, v):
+    """ν with |KL − t| ≤ tolerance·t, from a first guess (or from the moments if it is 0); (ν, λ, Σ p v²) there.
+
+    A loose tolerance means that only λ matters: then λ and ν are moved to t by their derivatives, an error of its
+    square.
+    """
+    if nu <= 0.0:
+        nu = _first_excess(p, w, top, mean, t)
+    low, high = 0.0, math.inf
+    square, lam = 0.0, 0.0
+    for _ in range(200):
+        divergence, square, lam = _at_excess(p, w, top, mean, nu, v)
+        candidate = _newton(divergence, t, square / lam, nu)
+        if abs(divergence - t) <= tolerance * t:
+            if tolerance > EXACT and candidate > 0.0:
+                return candidate, lam * (1.0 - (t - divergence) * (1.0 + square) / square), square
+            break
+        if divergence > t:
+            low = nu
+        else:
+            high = nu
+        if not (candidate > low and candidate < high):
+            candidate = 4.0 * nu if math.isinf(high) else math.sqrt(low) * math.sqrt(high) if low > 0.0 else nu / 64.0
+        if candidate == nu or candidate < _UNDERFLOW:
+            break
+        nu = candidate
+    return nu, lam, square
+
+
+@compiled
+def _newton(divergence, t, slope, nu):
+    """Newton's step on KL^(−1/2) in ν where t is small, on KL in ln ν where it is large."""
+    if not (slope > 0.0 and divergence > 0.0):
+        return -1.0
+    if t < 0.5 and divergence < 4.0:
+        return nu + 2.0 * divergence * (math.sqrt(divergence / t) - 1.0) / slope
+    return nu * math.exp(min(50.0, max(-600.0, (divergence - t) / (slope * nu))))
+
+
+@compiled
+def _first_excess(p, w, top, mean, t):
+    """From KL^(−1/2) = √(2/m₂)·(μ − w̄ − ⅔·m₃/m₂) + O(1/μ), m_k the central moments of w under p."""
+    m2, m3 = 0.0, 0.0
+    for a in range(len(p)):
+        c = w[a] - mean
+        m2 += p[a] * c * c
+        m3 += p[a] * c * c * c
+    guess = math.sqrt(m2 / (2.0 * t)) + 2.0 / 3.0 * m3 / m2 - (top - mean)
+    return guess if guess > 0.0 else 0.05 * math.sqrt(m2 / (2.0 * t))
+
+
+@compiled
+def _find_radius(p, w, rho, penalty, t, kind, nu, cap, cap_t, cap_lam, top, mean):
+    """The t with Σ ρ(s)λ_s(t) = C, by Newton on ln Σρλ inside a bracket, in ln t below ½ and in t above.
+
+    ln λ is convex in t, so that Newton from the left does not overshoot there; ν keeps the warm starts.
+    """
+    low, high = 0.0, math.inf
+    v = np.empty(p.shape[1])
+    if t < _UNDERFLOW:  # a step that no float can show
+        return 0.0, 0
+    for passes in range(1, 101):
+        total, slope = 0.0, 0.0
+        for s in range(p.shape[0]):
+            if kind[s] == _IDLE:
+                continue
+            if t >= cap_t[s]:
+                lam = cap_lam[s] * math.exp(cap_t[s] - t)
+                total += rho[s] * lam
+                slope -= rho[s] * lam
+                continue
+            nu[s], lam, square = _solve_state(p[s], w[s], top[s], mean[s], t, nu[s], LOOSE, v)
+            total += rho[s] * lam
+            slope -= rho[s] * lam * (1.0 + square) / square if square > 0.0 else 0.0
+        if abs(total / penalty - 1.0) < 1e-9:
+            return t, passes
+        if total > penalty:
+            low = t
+        else:
+            high = t
+        t = _next_radius(t, total, slope, penalty, low, high)
+        if high - low <= 1e-15 * high:
+            return t, passes
+    return t, -1
+
+
+@compiled
+def _next_radius(t, total, slope, penalty, low, high):
+    candidate = -1.0
+    if total > 0.0 and slope < 0.0:
+        ahead = math.log(penalty / total) * total / slope
+        candidate = t + ahead if t > 0.5 else t * math.exp(min(5.0, max(-50.0, ahead / t)))
+    if candidate > low and candidate < high:
+        return candidate
+    if math.isinf(high):
+        return 8.0 * t + 1.0
+    return math.sqrt(low) * math.sqrt(high) if low > 0.0 else t / 64.0
+
+
+@compiled
+def _fill(p, w, rho, t, kind, nu, cap, cap_t, cap_lam, s, q, kappa, excess):
+    """q(·|s), κ(s) and the excess of one state at the radius t; returns its share κ(s)."""
+    excess[s], kappa[s] = 0.0, 0.0
+    for a in range(len(p)):
+        q[a] = p[a]
+    if kind == _IDLE:
+        return 0.0
+    top, mean, variance, outside = _support(p, w)
+    if t == 0.0 and cap_t > 0.0:  # the shares of a step too small for floats
+        kappa[s] = rho * math.sqrt(variance)
+        return kappa[s]
+    if t >= cap_t:
+        lam = cap_lam * math.exp(cap_t - t)
+        for a in range(len(p)):
+            q[a] = max(lam * p[a] / (cap + (top - w[a])), SMALLEST) if p[a] > 0.0 else 0.0
+        if t > cap_t:
+            q[_first_of(w, p, outside)] = -math.expm1(cap_t - t)
+    else:
+        nu, lam, _ = _solve_state(p, w, top, mean, t, nu, EXACT, q)  # q holds v = q/p − 1 here
+        for a in range(len(p)):
+            if p[a] > 0.0:
+                q[a] = p[a] + p[a] * q[a] if q[a] > -0.25 else lam * p[a] / (nu + (top - w[a]))
+                q[a] = max(q[a], SMALLEST)
+            else:
+                q[a] = 0.0
+        excess[s] = nu - max(cap, 0.0)
+    _normalise(q)
+    kappa[s] = rho * lam
+    return kappa[s]
+
+
+@compiled
+def _first_of(w, p, weight):
+    for a in range(len(p)):
+        if p[a] == 0.0 and w[a] == weight:
+            return a
+    return 0
+
+
+@compiled
+def _normalise(q):
+    total = 0.0
+    for a in range(len(q)):
+        total += q[a]
+    if total != 1.0:
+        for a in range(len(q)):
+            q[a] /= total
+
+
+@compiled
+def best_rows(p, w, rho, q):
+    """C = 0: the old policy restricted to the best actions, or the first of them if it plays none; ρ = 0 stays."""
+    for s in range(p.shape[0]):
+        best, mass = w[s, 0], 0.0
+        for a in range(1, p.shape[1]):
+            best = max(best, w[s, a])
+        for a in range(p.shape[1]):
+            mass += p[s, a] if w[s, a] == best else 0.0
+        entered = False
+        for a in range(p.shape[1]):
+            if rho[s] <= 0.0:
+                q[s, a] = p[s, a]
+            elif w[s, a] < best:
+                q[s, a] = 0.0
+            elif mass > 0.0:
+                q[s, a] = p[s, a] / mass
+            else:
+                q[s, a] = 0.0 if entered else 1.0
+                entered = True
+
+
+@compiled
+def certify(p, w, rho, penalty, q, kappa, excess):
+    """(Σρ⟨w,q−p⟩, max KL, dual bound on the gain, largest |Σq − 1|, least q) of what was returned.
+
+    Weak duality: for κ ≥ 0 with Σκ ≤ C and any μ_s ≥ max_a w, no step gains more than
+    Σ_s κ_s Σ_a p_a·(y_a − ln(1 + y_a)),  y_a = ρ(μ_s − w_a)/κ_s − 1, and ρ(max w − ⟨p,w⟩) where κ_s = 0.
+    """
+    shares = 0.0
+    for s in range(p.shape[0]):
+        shares += kappa[s]
+    shrink = penalty / shares if shares > penalty else 1.0
+    surrogate, divergence, bound, defect, least = 0.0, 0.0, 0.0, 0.0, 1.0
+    for s in range(p.shape[0]):
+        top, low = w[s, 0], w[s, 0]
+        for a in range(1, p.shape[1]):
+            top, low = max(top, w[s, a]), min(low, w[s, a])
+        gain, spent, total, slack = 0.0, 0.0, 0.0, 0.0
+        for a in range(p.shape[1]):
+            gain += (w[s, a] - top) * (q[s, a] - p[s, a])
+            slack += p[s, a] * (top - w[s, a])
+            spent += relative_entropy(p[s, a], q[s, a])
+            total += q[s, a]
+            least = min(least, q[s, a])
+        surrogate += rho[s] * gain
+        divergence = max(divergence, spent)
+        defect = max(defect, abs(total - 1.0))
+        lam = kappa[s] * shrink / rho[s] if rho[s] > 0.0 else 0.0
+        if lam > 0.0:
+            slack = min(slack, _dual_gain(p[s], w[s], top, lam, excess[s]))
+        bound += rho[s] * slack
+    return surrogate, divergence, bound, defect, least
+
+
+@compiled
+def _dual_gain(p, w, top, lam, excess):
+    """λ Σ p·(y − ln(1+y)) with 1 + y = (μ − w)/λ."""
+    gain = 0.0
+    for a in range(len(p)):
+        if p[a] > 0.0:
+            y = (excess - lam + (top - w[a])) / lam
+            if abs(y) < 0.25:
+                gain += p[a] * _phi_near(y)
+            else:
+                ratio = (excess + (top - w[a])) / lam
+                gain += p[a] * (ratio - 1.0 - math.log(ratio)) if ratio > 0.0 else math.inf
+    return lam * gain
