@@ -31,7 +31,7 @@ from tabular.mirror import step_kernel
 class TrustRegionStep:
     """The new table, and the evidence: its gain, the most that any table could gain, and the multipliers that prove it.
 
-    ``gain`` = ``surrogate`` − C·``divergence`` with ``surrogate`` = Σρ⟨w, q − p⟩ and ``divergence`` = max_s KL(p_s‖q_s);
+    ``gain`` = ``surrogate`` − C·``divergence``, ``surrogate`` = Σρ⟨w, q − p⟩ and ``divergence`` = max_s KL(p_s‖q_s);
     staying at p gains 0, and no table gains more than ``bound``.
     """
 
