@@ -2,8 +2,8 @@
 
     w(s, a^i) = E_{a^{i_{1:m−1}}~π̄, rest~π}[A_π(s, a)] − its mean under π^i
 
-is the advantage of the updating agent given its predecessors' new policies (HARL, Def. 3). The mean is 0 already in
-exact arithmetic; taking it off again removes the round-off that a large γ puts into A.
+is the advantage A^{i_m} of the updating agent given its predecessors' new policies (HARL, Def. 3): the mean that is taken
+off is the predecessors' own advantage, which the agent cannot change.
 """
 
 from __future__ import annotations
@@ -77,6 +77,12 @@ def order_name(order: Order) -> Any:
 
 def step_weights(A: np.ndarray, policy: Policy, new: Policy, order: Sequence[int]) -> np.ndarray:
     """w (S, A_i) of the last agent of ``order`` whose predecessors there have moved to their tables in ``new``."""
+    w = conditional_advantage(A, policy, new, order)
+    return w - (policy[order[-1]] * w).sum(-1, keepdims=True)
+
+
+def conditional_advantage(A: np.ndarray, policy: Policy, new: Policy, order: Sequence[int]) -> np.ndarray:
+    """E_{a^{i_{1:m−1}}~π̄, rest~π}[A_π(s, ·, a^{i_m})] (S, A_i): w and the predecessors' own advantage, a constant."""
     *predecessors, agent = order
     tables = [new[j] if j in predecessors else policy[j] for j in range(len(policy))]
     counts = np.array([t.shape[1] for t in tables])
@@ -90,7 +96,7 @@ def step_weights(A: np.ndarray, policy: Policy, new: Policy, order: Sequence[int
 
 @compiled
 def _average_others(A, tables, offsets, counts, agent, w):
-    """Contract the joint action one agent at a time, the last first, and centre what is left under the agent's own."""
+    """Contract the joint action one agent at a time, the last first."""
     buffer = np.empty(A.shape[1])
     for s in range(A.shape[0]):
         size, right = A.shape[1], 1
@@ -108,9 +114,5 @@ def _average_others(A, tables, offsets, counts, agent, w):
                     for a in range(count):
                         total += tables[start + a] * buffer[(left * count + a) * right + r]
                     buffer[left * right + r] = total
-        start = offsets[agent] + s * counts[agent]
-        mean = 0.0
         for a in range(counts[agent]):
-            mean += tables[start + a] * buffer[a]
-        for a in range(counts[agent]):
-            w[s, a] = buffer[a] - mean
+            w[s, a] = buffer[a]
