@@ -82,7 +82,7 @@ def invalid_entry(p, w, rho):
 def solve(p, w, rho, penalty, q, kappa, excess):
     """Fill q, the multipliers κ = ρλ and the excess μ − max_a w(a) of every state; return (t, passes over the states).
 
-    ``passes`` is 0 where no search was needed and −1 if the radius was not found to 1e-9.
+    ``passes`` is 0 where no search was needed and −1 if the radius was not found.
     """
     S = p.shape[0]
     spread = _largest_spread(p, w, rho)
@@ -273,14 +273,14 @@ def _find_radius(p, w, rho, penalty, t, kind, nu, cap, cap_t, cap_lam, top, mean
             nu[s], lam, square = _solve_state(p[s], w[s], top[s], mean[s], t, nu[s], LOOSE, v)
             total += rho[s] * lam
             slope -= rho[s] * lam * (1.0 + square) / square if square > 0.0 else 0.0
-        if abs(total / penalty - 1.0) < 1e-9:
-            return t, passes
         if total > penalty:
             low = t
         else:
             high = t
+        if abs(total / penalty - 1.0) < LOOSE:  # one more step of Newton squares that
+            return t + math.log(penalty / total) * total / slope, passes
         t = _next_radius(t, total, slope, penalty, low, high)
-        if high - low <= 1e-15 * high:
+        if not math.isinf(high) and high - low <= 1e-15 * high:
             return t, passes
     return t, -1
 

@@ -2,7 +2,7 @@
 
     w(s, a^i) = E_{a^{i_{1:m−1}}~π̄, rest~π}[A_π(s, a)] − its mean under π^i
 
-is the advantage A^{i_m} of the updating agent given its predecessors' new policies (HARL, Def. 3): the mean that is taken
+is the advantage A^{i_m} of the updating agent given its predecessors' new policies (HARL, Def. 3): the mean taken
 off is the predecessors' own advantage, which the agent cannot change.
 """
 
