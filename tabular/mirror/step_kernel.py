@@ -24,6 +24,9 @@ SMALLEST = 5e-324
 """An action in the support stays there, however little is left of it: forward KL never drops one."""
 EXACT, LOOSE = 1e-14, 1e-7
 """How closely KL = t is met, relative to t: in what is returned, and during the search for t."""
+TINY = 1e-150
+"""A probability up to this is 0 for the search: such an action enters as one of probability 0 does, because its
+p ln(p/q) is below round-off whatever q is."""
 _UNDERFLOW = 1e-290
 _IDLE, _INSIDE, _ENTRY = 0, 1, 2
 
@@ -126,7 +129,7 @@ def _support(p, w):
     """ŵ on the support, w̄, the variance of w under p, and the best weight outside the support (−∞ if none)."""
     top, outside, mean = -math.inf, -math.inf, 0.0
     for a in range(len(p)):
-        if p[a] > 0.0:
+        if p[a] > TINY:
             top = max(top, w[a])
         else:
             outside = max(outside, w[a])
@@ -143,7 +146,7 @@ def _is_tied(p, w):
     """Whether all actions of the support have one weight."""
     low, high = math.inf, -math.inf
     for a in range(len(p)):
-        if p[a] > 0.0:
+        if p[a] > TINY:
             low, high = min(low, w[a]), max(high, w[a])
     return low == high
 
@@ -179,14 +182,14 @@ def _at_excess(p, w, top, mean, nu, v):
     height = nu + (top - mean)
     z_mean = 0.0
     for a in range(len(p)):
-        if p[a] > 0.0:
+        if p[a] > TINY:
             v[a] = (w[a] - mean) / (nu + (top - w[a]))
             z_mean += p[a] * v[a]
     scale = 1.0 / (1.0 + z_mean)
     lam = height * scale
     divergence, square = 0.0, 0.0
     for a in range(len(p)):
-        if p[a] > 0.0:
+        if p[a] > TINY:
             x = (v[a] - z_mean) * scale
             v[a] = x
             square += p[a] * x * x
@@ -311,29 +314,29 @@ def _fill(p, w, rho, t, kind, nu, cap, cap_t, cap_lam, s, q, kappa, excess):
         kappa[s] = rho * math.sqrt(variance)
         return kappa[s]
     if t >= cap_t:
-        lam = cap_lam * math.exp(cap_t - t)
-        for a in range(len(p)):
-            q[a] = max(lam * p[a] / (cap + (top - w[a])), SMALLEST) if p[a] > 0.0 else 0.0
-        if t > cap_t:
-            q[_first_of(w, p, outside)] = -math.expm1(cap_t - t)
+        nu, lam = cap, cap_lam * math.exp(cap_t - t)
     else:
         nu, lam, _ = _solve_state(p, w, top, mean, t, nu, EXACT, q)  # q holds v = q/p − 1 here
-        for a in range(len(p)):
-            if p[a] > 0.0:
-                q[a] = p[a] + p[a] * q[a] if q[a] > -0.25 else lam * p[a] / (nu + (top - w[a]))
-                q[a] = max(q[a], SMALLEST)
-            else:
-                q[a] = 0.0
-        excess[s] = nu - max(cap, 0.0)
+    for a in range(len(p)):
+        if p[a] > TINY and t < cap_t and q[a] > -0.25:
+            q[a] = p[a] + p[a] * q[a]
+        else:
+            room = nu + (top - w[a])
+            q[a] = max(lam * p[a] / room if room > 0.0 else 0.0, SMALLEST) if p[a] > 0.0 else 0.0
+    excess[s] = max(nu - max(cap, 0.0), 0.0)
+    if t > cap_t:
+        a = _entering(p, w, outside)
+        q[a] = -math.expm1(cap_t - t)
+        excess[s] = lam * p[a] / q[a]
     _normalise(q)
     kappa[s] = rho * lam
     return kappa[s]
 
 
 @compiled
-def _first_of(w, p, weight):
+def _entering(p, w, weight):
     for a in range(len(p)):
-        if p[a] == 0.0 and w[a] == weight:
+        if p[a] <= TINY and w[a] == weight:
             return a
     return 0
 
@@ -414,5 +417,5 @@ def _dual_gain(p, w, top, lam, excess):
                 gain += p[a] * _phi_near(y)
             else:
                 ratio = (excess + (top - w[a])) / lam
-                gain += p[a] * (ratio - 1.0 - math.log(ratio)) if ratio > 0.0 else math.inf
+                gain += p[a] * (ratio - 1.0 - math.log(max(ratio, SMALLEST)))
     return lam * gain

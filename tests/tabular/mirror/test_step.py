@@ -128,6 +128,15 @@ def test_a_vertex_holds_when_the_penalty_is_high():
     assert trust_region_step([[1.0, 0.0]], [[0.0, 1.0]], [1.0], 0.999).gain > 0
 
 
+@pytest.mark.parametrize("p", [0.0, 5e-324, 1e-297, 1e-160, 1e-140])
+def test_what_is_nearly_absent_enters_too(p):
+    # the first state pays for the radius, the second uses it: from (1, ~0) the better action takes 1 − e^(−t)
+    table, w = np.array([[0.6, 0.4], [1.0, p]]), np.array([[0.4, -0.6], [0.0, 0.1]])
+    found = trust_region_step(table, w, [1.0, 1.0], 3.0)
+    assert found.gap < 1e-14
+    assert found.table[1, 1] == pytest.approx(-math.expm1(-found.divergence), rel=1e-12)
+
+
 def test_two_equal_states_share_the_price():
     p, w = np.array([[0.3, 0.7]]), np.array([[0.7, -0.3]])
     alone = trust_region_step(p, w, [1.0], 4.0)
