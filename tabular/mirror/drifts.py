@@ -15,10 +15,8 @@ those of ``marlcore.objectives``.
 from __future__ import annotations
 
 import abc
-import functools
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -29,19 +27,18 @@ from tabular.mirror import separable_kernel
 
 
 class SeparableDrift(abc.ABC):
-    """A convex drift that is a sum over actions, with the demand function that its exact maximisation needs."""
+    """A convex drift that is a sum over actions, with what its exact maximisation needs."""
+
+    kind: ClassVar[int]
+    """Its demand function in ``separable_kernel``."""
 
     @abc.abstractmethod
     def __call__(self, hat: Any, at: Step) -> Any:
         """D^i_π(π̂^i | s, π̄) at every state."""
 
-    @abc.abstractmethod
-    def demand(self) -> Callable[..., Any]:
-        """The compiled demand of one action (see ``separable_kernel``)."""
-
     @property
     def parameter(self) -> float:
-        """c of the demand."""
+        """c."""
         return 0.0
 
     def slopes(self, at: Step) -> tuple[np.ndarray, np.ndarray]:
@@ -53,13 +50,11 @@ class SeparableDrift(abc.ABC):
 class Zero(SeparableDrift):
     """D = 0."""
 
+    kind = separable_kernel.ZERO
+
     def __call__(self, hat: Any, at: Step) -> Any:
         """0 at every state."""
         return objectives.zero_drift(hat, at)
-
-    def demand(self) -> Callable[..., Any]:
-        """All or nothing."""
-        return separable_kernel.zero
 
 
 ZERO = Zero()
@@ -82,41 +77,36 @@ class _Scaled(SeparableDrift):
 class ForwardKL(_Scaled):
     """D = c·KL(π ‖ π̂)."""
 
+    kind = separable_kernel.FORWARD_KL
+
     def __call__(self, hat: Any, at: Step) -> Any:
         """c·KL(π ‖ π̂) at every state."""
         return objectives.forward_kl_drift(self.scale)(hat, at)
-
-    def demand(self) -> Callable[..., Any]:
-        """cp/(c + μ − w)."""
-        return separable_kernel.forward_kl
 
 
 class ReverseKL(_Scaled):
     """D = c·KL(π̂ ‖ π)."""
 
+    kind = separable_kernel.REVERSE_KL
+
     def __call__(self, hat: Any, at: Step) -> Any:
         """c·KL(π̂ ‖ π) at every state."""
         return objectives.reverse_kl_drift(self.scale)(hat, at)
-
-    def demand(self) -> Callable[..., Any]:
-        """p·exp((w − μ)/c)."""
-        return separable_kernel.reverse_kl
 
 
 class SquaredL2(_Scaled):
     """D = c·Σ(π̂ − π)²."""
 
+    kind = separable_kernel.SQUARED_L2
+
     def __call__(self, hat: Any, at: Step) -> Any:
         """c·Σ(π̂ − π)² at every state."""
         return objectives.squared_l2_drift(self.scale)(hat, at)
 
-    def demand(self) -> Callable[..., Any]:
-        """p + (w − μ)/2c, cut at 0."""
-        return separable_kernel.squared_l2
-
 
 @dataclass(frozen=True)
 class _Clipped(SeparableDrift):
+    kind = separable_kernel.CLIP
     epsilon: float = 0.2
 
     def __post_init__(self) -> None:
@@ -127,10 +117,6 @@ class _Clipped(SeparableDrift):
     def parameter(self) -> float:
         """ε."""
         return float(self.epsilon)
-
-    def demand(self) -> Callable[..., Any]:
-        """(1 ± ε)p, or an end, or p's own share of what is left."""
-        return separable_kernel.clip
 
 
 class Clip(_Clipped):
@@ -166,9 +152,3 @@ DRIFTS: dict[str, type[SeparableDrift]] = {
     "clip": Clip,
     "marginal-clip": MarginalClip,
 }
-
-
-@functools.cache
-def kernels_of(drift: SeparableDrift) -> separable_kernel.Kernels:
-    """The compiled maximisers of a drift."""
-    return separable_kernel.kernels(drift.demand())

@@ -18,8 +18,8 @@ import numpy as np
 
 from marlcore.divergences import kl
 from marlcore.objectives import Step, hamo
-from tabular.mirror import step_kernel
-from tabular.mirror.drifts import SeparableDrift, Zero, kernels_of
+from tabular.mirror import separable_kernel, step_kernel
+from tabular.mirror.drifts import SeparableDrift, Zero
 from tabular.mirror.neighbourhoods import Everything, ExpectedKL, MaxKL, Neighbourhood, TotalVariation
 
 
@@ -59,31 +59,31 @@ def _solve(
     table: np.ndarray,
 ) -> np.ndarray:
     """Fill ``table``; return the dual bound on HAMO at every state (an expected ball's budget shared out)."""
-    kernels, counts = kernels_of(drift), beta / beta.sum()
+    counts, kind = beta / beta.sum(), drift.kind
     up, down = (np.ascontiguousarray(x, dtype=float) for x in drift.slopes(at))
     c, S = drift.parameter, len(p)
     level, price = np.zeros(S), np.zeros(S)
     if isinstance(neighbourhood, TotalVariation):
         below = np.zeros(S)
-        kernels.tv(p, w, up, down, c, counts, neighbourhood.radius, table, level, below)
+        separable_kernel.fill_tv(kind, p, w, up, down, c, counts, neighbourhood.radius, table, level, below)
         takers, givers = np.empty_like(p), np.empty_like(p)
-        kernels.demands(p, w, up, down, c, level, price, takers)
-        kernels.demands(p, w, up, down, c, below, price, givers)
+        separable_kernel.demand_table(kind, p, w, up, down, c, level, price, takers)
+        separable_kernel.demand_table(kind, p, w, up, down, c, below, price, givers)
         best = np.where(takers > p, takers, np.where(givers < p, givers, p))
         middle, toll = (level + below) / 2, (level - below) / 2
         charged = toll * (np.abs(best - p).sum(-1) - 2 * neighbourhood.radius)
         return hamo(best, w, drift(best, at)) - charged + middle * (1 - best.sum(-1))
     budget = 0.0
     if isinstance(neighbourhood, Everything):
-        kernels.everything(p, w, up, down, c, price, counts, table, level)
+        separable_kernel.fill_rows(kind, p, w, up, down, c, price, counts, table, level)
     elif isinstance(neighbourhood, ExpectedKL):
         budget = neighbourhood.radius
-        kernels.expected_kl(p, w, up, down, c, counts, budget, table, level, price)
+        separable_kernel.fill_ball(kind, p, w, up, down, c, counts, budget, table, level, price)
     else:
         assert isinstance(neighbourhood, MaxKL)
         budget = neighbourhood.radius
-        kernels.max_kl(p, w, up, down, c, counts, budget, table, level, price)
+        separable_kernel.fill_balls(kind, p, w, up, down, c, counts, budget, table, level, price)
     best = np.empty_like(p)
-    kernels.demands(p, w, up, down, c, level, price, best)
+    separable_kernel.demand_table(kind, p, w, up, down, c, level, price, best)
     spent = np.where(price > 0, kl(p, best), 0) - budget
     return hamo(best, w, drift(best, at)) - price * spent + level * (1 - best.sum(-1))
