@@ -152,3 +152,5 @@ DRIFTS: dict[str, type[SeparableDrift]] = {
     "clip": Clip,
     "marginal-clip": MarginalClip,
 }
+
+FORWARD_KL, REVERSE_KL, SQUARED_L2, CLIP, MARGINAL_CLIP = ForwardKL(), ReverseKL(), SquaredL2(), Clip(), MarginalClip()

@@ -19,7 +19,7 @@ fully mixed).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
@@ -53,6 +53,7 @@ def haml(
     order: Order = "random",
     rng: np.random.Generator | int = 0,
     every: int = 1,
+    progress: Callable[[float], None] | None = None,
 ) -> Trace:
     """Run mirror learning from ``policy``, or go on from the end of an earlier run (its trace).
 
@@ -68,7 +69,7 @@ def haml(
         return haml_iteration(team, old, at, chosen, drift, neighbourhood, sampling)
 
     config = {**describe(drift, neighbourhood, sampling), "order": order_name(order)}
-    return run("haml", game, team, policy, update, iterations, rng, config, every)
+    return run("haml", game, team, policy, update, iterations, rng, config, every, progress)
 
 
 def haml_iteration(

@@ -16,7 +16,7 @@ C > ε/(1−γ), and a state that the policy stops visiting stops learning. A Na
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,7 @@ def hatrl(
     order: Order = "random",
     rng: np.random.Generator | int = 0,
     every: int = 1,
+    progress: Callable[[float], None] | None = None,
 ) -> Trace:
     """Run Algorithm 1 from ``policy``, or go on from the end of an earlier run (its trace), and return the trace.
 
@@ -57,7 +58,7 @@ def hatrl(
         return step.policy, step.facts
 
     config = {"penalty": penalty, "order": order_name(order)}
-    return run("hatrl", game, team, policy, update, iterations, rng, config, every)
+    return run("hatrl", game, team, policy, update, iterations, rng, config, every, progress)
 
 
 def check_penalty(penalty: str | float) -> None:

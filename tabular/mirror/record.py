@@ -14,6 +14,7 @@ import numpy as np
 
 from marlcore.errors import InputError
 from marlcore.games import Game, TeamGame
+from marlcore.kit.provenance import provenance
 from marlcore.policies import Policy
 from marlcore.responses import nash_gap
 from marlcore.trace import Trace
@@ -34,6 +35,7 @@ def run(
     rng: np.random.Generator | int,
     config: dict[str, Any],
     every: int = 1,
+    progress: Callable[[float], None] | None = None,
 ) -> Trace:
     """Apply ``update`` ``iterations`` times from a policy, or from the end of an earlier run, and record."""
     for name, value, least in (("iterations", iterations, 0), ("every", every, 1)):
@@ -55,6 +57,8 @@ def run(
         evaluation = evaluate(team, policy)
         if k % every == 0 or k == done + iterations:
             records.append(_record(team, policy, evaluation, k, facts))
+        if progress is not None:
+            progress(1)
     if not records:
         assert isinstance(start, Trace)
         return start
@@ -91,6 +95,7 @@ def _trace(
         extras=extras,
         state={"generator": np.array(json.dumps(rng.bit_generator.state))},
         config=config,
+        provenance=provenance(config, config.get("seed")),
     )
 
 
