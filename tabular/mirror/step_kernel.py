@@ -243,14 +243,21 @@ def _newton(divergence, t, slope, nu):
 
 @compiled
 def _first_excess(p, w, top, mean, t):
-    """From KL^(−1/2) = √(2/m₂)·(μ − w̄ − ⅔·m₃/m₂) + O(1/μ), m_k the central moments of w under p."""
-    m2, m3 = 0.0, 0.0
+    """From KL^(−1/2) = √(2/m₂)·(h − ⅔a + b/h) + O(h⁻²), h = μ − w̄, a = m₃/m₂, b = ⅔a² − ¾m₄/m₂ + ½m₂.
+
+    m_k are the central moments of w under p; the last term helps for small t only.
+    """
+    m2, m3, m4 = 0.0, 0.0, 0.0
     for a in range(len(p)):
         c = w[a] - mean
-        m2 += p[a] * c * c
-        m3 += p[a] * c * c * c
-    guess = math.sqrt(m2 / (2.0 * t)) + 2.0 / 3.0 * m3 / m2 - (top - mean)
-    return guess if guess > 0.0 else 0.05 * math.sqrt(m2 / (2.0 * t))
+        x = p[a] * c * c
+        m2, m3, m4 = m2 + x, m3 + x * c, m4 + x * c * c
+    far = math.sqrt(m2 / (2.0 * t))
+    skew = m3 / m2
+    guess = far + 2.0 / 3.0 * skew - (top - mean)
+    if t < 0.01:
+        guess -= (2.0 / 3.0 * skew * skew - 0.75 * m4 / m2 + 0.5 * m2) / far
+    return guess if guess > 0.0 else 0.05 * far
 
 
 @compiled
@@ -259,8 +266,8 @@ def _find_radius(p, w, rho, penalty, t, kind, nu, cap, cap_t, cap_lam, top, mean
 
     ln λ is convex in t, so that Newton from the left does not overshoot there; ν keeps the warm starts.
     """
-    low, high = 0.0, math.inf
-    v = np.empty(p.shape[1])
+    low, high, before = 0.0, math.inf, t
+    v, rate = np.empty(p.shape[1]), np.zeros(p.shape[0])
     if t < _UNDERFLOW:  # a step that no float can show
         return 0.0, 0
     for passes in range(1, 101):
@@ -273,7 +280,9 @@ def _find_radius(p, w, rho, penalty, t, kind, nu, cap, cap_t, cap_lam, top, mean
                 total += rho[s] * lam
                 slope -= rho[s] * lam
                 continue
-            nu[s], lam, square = _solve_state(p[s], w[s], top[s], mean[s], t, nu[s], LOOSE, v)
+            ahead = nu[s] - rate[s] * (t - before)
+            nu[s], lam, square = _solve_state(p[s], w[s], top[s], mean[s], t, ahead if ahead > 0.0 else nu[s], LOOSE, v)
+            rate[s] = lam / square if square > 0.0 else 0.0  # −dν/dt
             total += rho[s] * lam
             slope -= rho[s] * lam * (1.0 + square) / square if square > 0.0 else 0.0
         if total > penalty:
@@ -281,7 +290,11 @@ def _find_radius(p, w, rho, penalty, t, kind, nu, cap, cap_t, cap_lam, top, mean
         else:
             high = t
         if abs(total / penalty - 1.0) < LOOSE:  # one more step of Newton squares that
-            return t + math.log(penalty / total) * total / slope, passes
+            last = math.log(penalty / total) * total / slope
+            for s in range(p.shape[0]):
+                nu[s] = max(nu[s] - rate[s] * last, 0.5 * nu[s])
+            return t + last, passes
+        before = t
         t = _next_radius(t, total, slope, penalty, low, high)
         if not math.isinf(high) and high - low <= 1e-15 * high:
             return t, passes
