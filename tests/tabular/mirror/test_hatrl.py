@@ -35,6 +35,18 @@ def test_returns_never_fall_and_bounds_hold(penalty):
     assert grew > 15
 
 
+def test_too_small_a_penalty_breaks_the_promise():
+    # what the theory's constant is for: with a thousandth of it, the promised bounds are broken on random games
+    rng, broken = np.random.default_rng(20), 0
+    for k in range(10):
+        game = TeamGame.random(5, (2, 2), rng, discount=0.95)
+        policy = policies.random(game, rng)
+        C = hatrl(game, policy, 1).extras["constants"][1, 0]
+        run = hatrl(game, policy, 10, C / 1000, rng=k)
+        broken += int((run.returns < run.bounds - 1e-9).any())
+    assert broken >= 5
+
+
 def test_bound_is_lemma_8():
     rng = np.random.default_rng(3)
     for penalty in ("paper", "sharp", 3.0):
@@ -139,6 +151,14 @@ def test_a_state_that_is_left_stops_learning():
     game = stop_or_go()
     everywhere = TeamGame(game.transitions, game.rewards, 0.9, np.array([0.8, 0.1, 0.1]))
     assert hatrl(everywhere, start, 2000, "sharp", every=500).nash_gaps[-1] < 0.1
+
+
+@pytest.mark.slow
+def test_a_state_that_is_left_stops_learning_for_ten_thousand_iterations():
+    start = (np.array([[0.999, 0.001], [0.95, 0.05], [0.5, 0.5]]),)
+    run = hatrl(stop_or_go(), start, 10_000, "sharp", every=10_000)
+    assert run.policies[0][-1, 0, 0, 1] == pytest.approx(7.93e-8, rel=1e-2)
+    assert run.nash_gaps[-1] == pytest.approx(8.0, abs=1e-6)
 
 
 def test_climbing_ends_in_a_suboptimal_equilibrium():
