@@ -19,7 +19,7 @@ import math
 import numpy as np
 
 from marlcore.compiled import compiled
-from tabular.mirror.step_kernel import SMALLEST, relative_entropy
+from tabular.mirror.entropy_kernel import SMALLEST, relative_entropy
 
 ZERO, FORWARD_KL, REVERSE_KL, SQUARED_L2, CLIP = range(5)
 

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from marlcore.errors import ConvergenceError, InputError
-from tabular.mirror import step_kernel
+from tabular.mirror import step_certificate, step_kernel
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,7 @@ def trust_region_step(table: Any, weights: Any, rho: Any, penalty: float) -> Tru
         _, passes = step_kernel.solve(p, w, rho, C, q, kappa, excess)
         if passes < 0:
             raise ConvergenceError(f"the radius of the trust-region step was not found (penalty {C})")
-    surrogate, divergence, bound, defect, least = step_kernel.certify(p, w, rho, C, q, kappa, excess)
+    surrogate, divergence, bound, defect, least = step_certificate.certify(p, w, rho, C, q, kappa, excess)
     assert least >= 0
     gain = surrogate - C * divergence if C else surrogate
     return TrustRegionStep(q, gain, surrogate, divergence, bound, kappa, excess, defect, passes)

@@ -1,4 +1,4 @@
-"""The sequential step of HATRL, compiled: the dual solver of ``step`` and the certificate that judges it.
+"""The sequential step of HATRL, compiled: the dual solver of ``step`` (what judges it is in ``step_certificate``).
 
 One state at a fixed radius t. With the support's largest weight ŵ, μ = ŵ + ν and e_a = μ − w(a), the maximiser of
 ⟨w,q⟩ over KL(p‖q) ≤ t is q = λp/e with 1/λ = Σ p/e, and everything is written around q = p so that nothing cancels
@@ -19,9 +19,8 @@ import math
 import numpy as np
 
 from marlcore.compiled import compiled
+from tabular.mirror.entropy_kernel import SMALLEST, phi_near
 
-SMALLEST = 5e-324
-"""An action in the support stays there, however little is left of it: forward KL never drops one."""
 EXACT, LOOSE = 1e-14, 1e-7
 """How closely KL = t is met, relative to t: in what is returned, and during the search for t."""
 TINY = 1e-150
@@ -29,38 +28,6 @@ TINY = 1e-150
 p ln(p/q) is below round-off whatever q is."""
 _UNDERFLOW = 1e-290
 _IDLE, _INSIDE, _ENTRY = 0, 1, 2
-
-
-@compiled
-def relative_entropy(p, q):
-    """p ln(p/q) − p + q for two floats, without cancellation: the scalar twin of ``numbers.relative_entropy``."""
-    if p <= 0.0:
-        return q
-    if q <= 0.0:
-        return math.inf
-    x = (q - p) / p
-    if abs(x) < 0.25:
-        return p * _phi_near(x)
-    r = q / p
-    if r == 0.0 or math.isinf(r):
-        return p * (math.log(p) - math.log(q)) - p + q
-    return p * (r - 1.0 - math.log(r))
-
-
-@compiled
-def _phi_near(x):
-    """x − ln(1+x) for |x| < ¼: with r = x/(2+x), it is r·(x − 2r²(1/3 + r²/5 + …))."""
-    r = x / (2.0 + x)
-    u = r * r
-    if u < 1e-5:
-        tail = 1.0 / 3.0 + u * (1.0 / 5.0 + u * (1.0 / 7.0))
-    elif u < 1e-3:
-        tail = 1.0 / 3.0 + u * (1.0 / 5.0 + u * (1.0 / 7.0 + u * (1.0 / 9.0 + u * (1.0 / 11.0))))
-    else:
-        tail = 1.0 / 15.0 + u * (1.0 / 17.0 + u * (1.0 / 19.0 + u * (1.0 / 21.0 + u * (1.0 / 23.0))))
-        tail = 1.0 / 7.0 + u * (1.0 / 9.0 + u * (1.0 / 11.0 + u * (1.0 / 13.0 + u * tail)))
-        tail = 1.0 / 3.0 + u * (1.0 / 5.0 + u * tail)
-    return r * (x - 2.0 * u * tail)
 
 
 @compiled
@@ -194,7 +161,7 @@ def _at_excess(p, w, top, mean, nu, v):
             v[a] = x
             square += p[a] * x * x
             if abs(x) < 0.25:
-                divergence += p[a] * _phi_near(x)
+                divergence += p[a] * phi_near(x)
             else:
                 r = lam / (nu + (top - w[a]))
                 divergence += p[a] * (r - 1.0 - math.log(r)) if r > 0.0 else 0.0
@@ -384,51 +351,3 @@ def best_rows(p, w, rho, q):
             else:
                 q[s, a] = 0.0 if entered else 1.0
                 entered = True
-
-
-@compiled
-def certify(p, w, rho, penalty, q, kappa, excess):
-    """(Σρ⟨w,q−p⟩, max KL, dual bound on the gain, largest |Σq − 1|, least q) of what was returned.
-
-    Weak duality: for κ ≥ 0 with Σκ ≤ C and any μ_s ≥ max_a w, no step gains more than
-    Σ_s κ_s Σ_a p_a·(y_a − ln(1 + y_a)),  y_a = ρ(μ_s − w_a)/κ_s − 1, and ρ(max w − ⟨p,w⟩) where κ_s = 0.
-    """
-    shares = 0.0
-    for s in range(p.shape[0]):
-        shares += kappa[s]
-    shrink = penalty / shares if shares > penalty else 1.0
-    surrogate, divergence, bound, defect, least = 0.0, 0.0, 0.0, 0.0, 1.0
-    for s in range(p.shape[0]):
-        top, low = w[s, 0], w[s, 0]
-        for a in range(1, p.shape[1]):
-            top, low = max(top, w[s, a]), min(low, w[s, a])
-        gain, spent, total, slack = 0.0, 0.0, 0.0, 0.0
-        for a in range(p.shape[1]):
-            gain += (w[s, a] - top) * (q[s, a] - p[s, a])
-            slack += p[s, a] * (top - w[s, a])
-            spent += relative_entropy(p[s, a], q[s, a])
-            total += q[s, a]
-            least = min(least, q[s, a])
-        surrogate += rho[s] * gain
-        divergence = max(divergence, spent)
-        defect = max(defect, abs(total - 1.0))
-        lam = kappa[s] * shrink / rho[s] if rho[s] > 0.0 else 0.0
-        if lam > 0.0:
-            slack = min(slack, _dual_gain(p[s], w[s], top, lam, excess[s]))
-        bound += rho[s] * slack
-    return surrogate, divergence, bound, defect, least
-
-
-@compiled
-def _dual_gain(p, w, top, lam, excess):
-    """λ Σ p·(y − ln(1+y)) with 1 + y = (μ − w)/λ."""
-    gain = 0.0
-    for a in range(len(p)):
-        if p[a] > 0.0:
-            y = (excess - lam + (top - w[a])) / lam
-            if abs(y) < 0.25:
-                gain += p[a] * _phi_near(y)
-            else:
-                ratio = (excess + (top - w[a])) / lam
-                gain += p[a] * (ratio - 1.0 - math.log(max(ratio, SMALLEST)))
-    return lam * gain

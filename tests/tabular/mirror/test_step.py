@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from marlcore import numbers
 from marlcore.divergences import kl
 from marlcore.errors import InputError
-from tabular.mirror import step_kernel
+from tabular.mirror import entropy_kernel, step_certificate
 from tabular.mirror.step import trust_region_step
 
 
@@ -86,7 +86,7 @@ def test_bound_holds_for_any_multipliers(seed, penalty):
     p, w, rho = instance(rng, 4, 3, zeros=0.3)
     found = trust_region_step(p, w, rho, penalty)
     kappa = rng.dirichlet(np.ones(4)) * penalty * rng.uniform(0.5, 3)
-    _, _, bound, _, _ = step_kernel.certify(p, w, rho, penalty, found.table, kappa, rng.exponential(size=4))
+    _, _, bound, _, _ = step_certificate.certify(p, w, rho, penalty, found.table, kappa, rng.exponential(size=4))
     assert bound >= found.gain - 1e-12 * abs(found.gain)
 
 
@@ -97,9 +97,11 @@ def test_wrong_answers_do_not_pass_for_right_ones():
     assert found.gap <= 1e-13
     worse = found.table.copy()
     worse[3] = p[3]  # one state that does not use the radius that the others pay for
-    surrogate, divergence, bound, _, _ = step_kernel.certify(p, w, rho, 20.0, worse, found.multipliers, found.excess)
+    surrogate, divergence, bound, _, _ = step_certificate.certify(
+        p, w, rho, 20.0, worse, found.multipliers, found.excess
+    )
     assert bound - (surrogate - 20.0 * divergence) > 1e-4
-    _, _, bound, _, _ = step_kernel.certify(p, w, rho, 20.0, found.table, found.multipliers * 0.99, found.excess)
+    _, _, bound, _, _ = step_certificate.certify(p, w, rho, 20.0, found.table, found.multipliers * 0.99, found.excess)
     assert bound - found.gain > 1e-6
 
 
@@ -192,7 +194,7 @@ def test_relative_entropy_is_the_one_of_the_library():
     p = np.concatenate([rng.random(500), 10.0 ** rng.uniform(-300, 0, 500), [0.0, 0.0, 1.0, 0.5]])
     near = p[:500] * (1 + rng.normal(size=500) * 10.0 ** rng.uniform(-15, -0.5, 500))
     q = np.concatenate([np.abs(near), 10.0 ** rng.uniform(-300, 0, 500), [0.0, 0.3, 0.0, 0.5]])
-    ours = np.array([step_kernel.relative_entropy(x, y) for x, y in zip(p, q, strict=True)])
+    ours = np.array([entropy_kernel.relative_entropy(x, y) for x, y in zip(p, q, strict=True)])
     np.testing.assert_allclose(ours, numbers.relative_entropy(p, q), rtol=1e-13, atol=0)
 
 
