@@ -233,6 +233,7 @@ BAD = {
     ),
     "balls": (lambda: nash_value_iteration(PLAIN.convert("ball")), "not ball"),
     "rule": (lambda: nash_value_iteration(PLAIN, "best"), "one of first, welfare, .*, not 'best'"),
+    "list": (lambda: nash_value_iteration(PLAIN, ["first"]), r"not \['first'\]"),
     "shape": (lambda: nash_value_iteration(PLAIN, wrong_shape), "select must give tables"),
     "tolerance": (lambda: nash_value_iteration(PLAIN, tolerance=-1), "tolerance must be a number ≥ 0, not -1"),
     "saddle": (

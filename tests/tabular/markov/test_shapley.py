@@ -282,6 +282,16 @@ BAD = {
         lambda: shapley(MarkovGame.random(2, (2, 2), np.random.default_rng(0), zero_sum=True, batch=3)),
         r"batch of shape \(3,\)",
     ),
+    "bounds": (
+        lambda: exact_bounds(TeamGame.random(2, (2, 2), np.random.default_rng(0)), shapley(van_der_wal())),
+        "exact_bounds takes a zero-sum MarkovGame, not TeamGame",
+    ),
+    "bounds of another game": (
+        lambda: exact_bounds(
+            MarkovGame.random(3, (2, 2), np.random.default_rng(0), zero_sum=True), shapley(van_der_wal())
+        ),
+        r"policy\[0\] must have shape \(3, 2\), not \(2, 2\)",
+    ),
     "method": (lambda: shapley(van_der_wal(), "simplex"), "newton, value-iteration, policy-iteration, not 'simplex'"),
     "tolerance": (lambda: shapley(van_der_wal(), tolerance=float("nan")), "tolerance must be a number ≥ 0, not nan"),
     "limit": (lambda: shapley(van_der_wal(), max_iterations=0), "max_iterations must be a whole number ≥ 1, not 0"),
