@@ -189,7 +189,7 @@ def _correction(stages: Stages, last: Sweep, goal: float) -> np.ndarray:
     P = stages.P
     data, indices, indptr, r = induce(P.indptr, P.indices, P.data, stages.rewards, last.x, last.y)
     P_pi = csr_matrix((data, indices, indptr), shape=(game.S, game.S), copy=False)
-    return solve_discounted(P_pi.dot, r + gamma * (P_pi @ last.V) - last.V, gamma, goal)[0]
+    return solve_discounted(P_pi.dot, r + gamma * (P_pi @ last.V) - last.V, gamma, residual_goal=goal)[0]
 
 
 def _safe_steps(stages: Stages, start: Sweep) -> Sweep:
@@ -253,7 +253,7 @@ def certificate(stages: Stages, last: Sweep) -> tuple[np.ndarray, float, float]:
     entries = int(np.diff(stages.P.indptr).max()) if stages.game.sparse else stages.game.S
     operations = entries + 2 * sum(stages.game.action_counts) + 8
     rounding = operations * UNIT * (float(np.abs(stages.rewards).max()) + 2 * float(np.abs(V).max()))
-    defect = float(np.abs(np.asarray(stages.P.sum(1)) - 1).max())
+    defect = float(np.abs(stages.P @ np.ones(len(V)) - 1).max())
     shift = (low + high) / 2 / (1 - gamma)
     residual = (high - low) / 2
     slack = 1 - gamma * (1 + defect)

@@ -165,6 +165,10 @@ def test_rules_that_see_all_equilibria():
     found = selection.saddle_point(np.stack([dilemma, sexes, pennies]))
     assert found.met.tolist() == [True, False, True]
     np.testing.assert_allclose(found.profile[0][0], [0, 1])
+    # dominant actions meet in (0, 0); the column's deviation would cost the row 1, the row's would give the column 1
+    hurt = np.array([[[1, 0], [0, -1]], [[1, 0], [2, 1]]], dtype=float)
+    mirrored = np.stack([hurt[1].T, hurt[0].T])
+    assert selection.saddle_point(np.stack([hurt, mirrored])).met.tolist() == [False, False]
 
 
 def test_three_players_at_random():
