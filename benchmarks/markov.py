@@ -67,8 +67,8 @@ def traffic(S, gamma):
     products, entries = [], game(S, gamma).transitions.nnz
     solve = sparse.solve_discounted
 
-    def counting(matvec, b, *rest):
-        return solve(lambda x: products.append(matvec.__self__.nnz) or matvec(x), b, *rest)
+    def counting(matvec, b, *rest, **options):
+        return solve(lambda x: products.append(matvec.__self__.nnz) or matvec(x), b, *rest, **options)
 
     sparse.solve_discounted = counting
     try:

@@ -94,6 +94,8 @@ def _coalition(game: Any, friends: Any, agent: int | None) -> tuple[tuple[int, .
         raise InputError(f"friend_or_foe_values takes a MarkovGame or a TeamGame, not {type(game).__name__}")
     if game.batch_shape:
         raise InputError(f"friend_or_foe_values takes one game, not a batch of shape {game.batch_shape}: unstack it")
+    if game.kind not in ("float", "rational"):
+        raise InputError(f"friend_or_foe_values takes float or rational games, not {game.kind}")
     try:
         given = [int(i) for i in friends if not isinstance(i, bool) and int(i) == i]
         strange = len(given) != len(list(friends))

@@ -120,7 +120,7 @@ def rule_of(select: str | Rule) -> Rule:
     """The rule of that name, or the function itself."""
     if callable(select):
         return select
-    if select not in RULES:
+    if not isinstance(select, str) or select not in RULES:
         raise InputError(f"select must be a function or one of {', '.join(RULES)}, not {select!r}")
     return RULES[select]
 

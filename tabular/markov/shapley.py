@@ -86,7 +86,8 @@ def shapley(
 
     Rewards are the row player's, whom the column player opposes. Rational games are rounded to floats first.
     """
-    game = _zero_sum_floats(game)
+    game = check_zero_sum(game, "shapley")
+    game = game if game.kind == "float" else game.convert("float")
     if method not in get_args(Method):
         raise InputError(f"method must be one of {', '.join(get_args(Method))}, not {method!r}")
     check_limits(tolerance, max_iterations)
@@ -252,7 +253,7 @@ def certificate(stages: Stages, last: Sweep) -> tuple[np.ndarray, float, float]:
     entries = int(np.diff(stages.P.indptr).max()) if stages.game.sparse else stages.game.S
     operations = entries + 2 * sum(stages.game.action_counts) + 8
     rounding = operations * UNIT * (float(np.abs(stages.rewards).max()) + 2 * float(np.abs(V).max()))
-    defect = float(np.abs(np.asarray(stages.P.sum(1)) - 1).max())
+    defect = float(np.abs(stages.P @ np.ones(len(V)) - 1).max())
     shift = (low + high) / 2 / (1 - gamma)
     residual = (high - low) / 2
     slack = 1 - gamma * (1 + defect)
@@ -268,15 +269,18 @@ def check_limits(tolerance: float, max_iterations: int) -> None:
         raise InputError(f"max_iterations must be a whole number ≥ 1, not {max_iterations!r}")
 
 
-def _zero_sum_floats(game: Any) -> MarkovGame:
+def check_zero_sum(game: Any, function: str) -> MarkovGame:
+    """``game`` if it is one zero-sum Markov game, in floats or rationals, or an error that says what it is."""
     if not isinstance(game, MarkovGame):
         other = {"TeamGame": "; a team is solved by solve_team", "MatrixGame": "; a matrix game by solve_zero_sum"}
         name = type(game).__name__
-        raise InputError(f"shapley takes a zero-sum MarkovGame, not {name}{other.get(name, '')}")
+        raise InputError(f"{function} takes a zero-sum MarkovGame, not {name}{other.get(name, '')}")
     if game.batch_shape:
-        raise InputError(f"shapley takes one game, not a batch of shape {game.batch_shape}: unstack it and solve each")
+        raise InputError(
+            f"{function} takes one game, not a batch of shape {game.batch_shape}: unstack it and solve each"
+        )
     if game.kind not in ("float", "rational"):
-        raise InputError(f"shapley takes float or rational games, not {game.kind}")
+        raise InputError(f"{function} takes float or rational games, not {game.kind}")
     if game.n != 2:
         raise InputError(f"a zero-sum solver takes two players, not {game.n}: see nash_value_iteration")
     if not is_zero_sum(game):
@@ -285,4 +289,4 @@ def _zero_sum_floats(game: Any) -> MarkovGame:
         raise InputError(
             f"the game is not zero-sum: r¹ + r² = {total[s, *a]:.6g} at s={s}, a={tuple(a)}; use nash_value_iteration"
         )
-    return game if game.kind == "float" else game.convert("float")
+    return game

@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 
 from marlcore import numbers, policies
-from marlcore.errors import InputError
 from marlcore.games import MarkovGame
-from tabular.markov.shapley import ShapleySolution
+from tabular.markov.shapley import ShapleySolution, check_zero_sum
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,10 +35,8 @@ class ExactBounds:
 
 def exact_bounds(game: MarkovGame, solution: ShapleySolution) -> ExactBounds:
     """Rational bounds on the value at every state, from the policies of ``solution``."""
-    x, y = policies.check(game, solution.policies)
-    if game.batch_shape or game.n != 2:
-        raise InputError(f"bounds are for one game of two players, not {game.n} in a batch of {game.batch_shape}")
-    x, y = policies.convert((x, y), "rational")
+    game = check_zero_sum(game, "exact_bounds")
+    x, y = policies.convert(policies.check(game, solution.policies), "rational")
     V = numbers.convert(solution.V, "rational")
     gamma = _rational_discount(game.discount)
     S, m, k = game.S, *game.action_counts

@@ -140,3 +140,11 @@ def test_bad_games():
         friend_or_foe_values(MatrixGame.random((2, 2), np.random.default_rng(0)), (0,))
     with pytest.raises(InputError, match="batch of shape"):
         friend_or_foe_values(TeamGame.random(2, (2, 2), np.random.default_rng(0), batch=2), (0,))
+    with pytest.raises(InputError, match="float or rational games, not ball"):
+        friend_or_foe_values(three_players(0).convert("ball"), (0,))
+
+
+def test_rational_games():
+    game = three_players(0)
+    a, b = friend_or_foe_values(game, (0, 1)), friend_or_foe_values(game.convert("rational"), (0, 1))
+    np.testing.assert_allclose(a.V, b.V, atol=1e-9)

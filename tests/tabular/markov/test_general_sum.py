@@ -165,6 +165,10 @@ def test_rules_that_see_all_equilibria():
     found = selection.saddle_point(np.stack([dilemma, sexes, pennies]))
     assert found.met.tolist() == [True, False, True]
     np.testing.assert_allclose(found.profile[0][0], [0, 1])
+    # dominant actions meet in (0, 0); the column's deviation would cost the row 1, the row's would give the column 1
+    hurt = np.array([[[1, 0], [0, -1]], [[1, 0], [2, 1]]], dtype=float)
+    mirrored = np.stack([hurt[1].T, hurt[0].T])
+    assert selection.saddle_point(np.stack([hurt, mirrored])).met.tolist() == [False, False]
 
 
 def test_three_players_at_random():
@@ -233,6 +237,7 @@ BAD = {
     ),
     "balls": (lambda: nash_value_iteration(PLAIN.convert("ball")), "not ball"),
     "rule": (lambda: nash_value_iteration(PLAIN, "best"), "one of first, welfare, .*, not 'best'"),
+    "list": (lambda: nash_value_iteration(PLAIN, ["first"]), r"not \['first'\]"),
     "shape": (lambda: nash_value_iteration(PLAIN, wrong_shape), "select must give tables"),
     "tolerance": (lambda: nash_value_iteration(PLAIN, tolerance=-1), "tolerance must be a number ≥ 0, not -1"),
     "saddle": (

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from marlcore import numbers, policies
+from marlcore import numbers, policies, sparse
 from marlcore.errors import InputError
 from marlcore.games import MarkovGame, MatrixGame, TeamGame
 from marlcore.responses import best_response
@@ -194,6 +194,20 @@ def test_newton_takes_few_sweeps(gamma):
     assert solution.error <= 1e-8 / (1 - gamma) + 1e-8
 
 
+def test_newtons_systems_are_solved_no_better_than_they_deserve(monkeypatch):
+    products, solve = [], sparse.solve_discounted
+
+    def counting(matvec, *arguments, **options):
+        return solve(lambda x: products.append(1) or matvec(x), *arguments, **options)
+
+    monkeypatch.setattr(sparse, "solve_discounted", counting)
+    game = MarkovGame.random(2000, (5, 5), np.random.default_rng(0), discount=0.9, successors=5, zero_sum=True)
+    inexact = shapley(game)
+    # to round-off each of the systems takes some 20 products or more, and no sweep is saved by it
+    assert inexact.converged
+    assert len(products) <= 10 * inexact.sweeps
+
+
 @pytest.mark.parametrize("gamma", [0.5, 0.9])
 def test_value_iteration_contracts_at_its_rate(gamma):
     # [[1 → stay, 0 → end], …] constant: span of the residual shrinks by γ exactly in a chain that never mixes
@@ -207,10 +221,10 @@ def test_value_iteration_contracts_at_its_rate(gamma):
 
 
 def test_dense_and_sparse_agree():
-    sparse = MarkovGame.random(40, (3, 4), np.random.default_rng(5), discount=0.95, successors=3, zero_sum=True)
-    dense = dataclasses.replace(sparse, transitions=sparse.transitions.toarray().reshape(40, 3, 4, 40))
+    csr = MarkovGame.random(40, (3, 4), np.random.default_rng(5), discount=0.95, successors=3, zero_sum=True)
+    dense = dataclasses.replace(csr, transitions=csr.transitions.toarray().reshape(40, 3, 4, 40))
     for method in METHODS:
-        a, b = shapley(sparse, method, 1e-10), shapley(dense, method, 1e-10)
+        a, b = shapley(csr, method, 1e-10), shapley(dense, method, 1e-10)
         assert np.abs(a.V - b.V).max() <= a.error + b.error
 
 
@@ -281,6 +295,16 @@ BAD = {
     "batch": (
         lambda: shapley(MarkovGame.random(2, (2, 2), np.random.default_rng(0), zero_sum=True, batch=3)),
         r"batch of shape \(3,\)",
+    ),
+    "bounds": (
+        lambda: exact_bounds(TeamGame.random(2, (2, 2), np.random.default_rng(0)), shapley(van_der_wal())),
+        "exact_bounds takes a zero-sum MarkovGame, not TeamGame",
+    ),
+    "bounds of another game": (
+        lambda: exact_bounds(
+            MarkovGame.random(3, (2, 2), np.random.default_rng(0), zero_sum=True), shapley(van_der_wal())
+        ),
+        r"policy\[0\] must have shape \(3, 2\), not \(2, 2\)",
     ),
     "method": (lambda: shapley(van_der_wal(), "simplex"), "newton, value-iteration, policy-iteration, not 'simplex'"),
     "tolerance": (lambda: shapley(van_der_wal(), tolerance=float("nan")), "tolerance must be a number ≥ 0, not nan"),
