@@ -57,7 +57,7 @@ def _optimise(tableau: list[list[Any]]) -> tuple[list[int], Any, int]:
         negative = [j for j in range(k) if costs[j] < 0]
         if not negative:
             return labels, last, pivots
-        column = min(negative, key=(lambda j: labels[j]) if bland else (lambda j: costs[j]))
+        column = min(negative, key=(labels if bland else costs).__getitem__)
         row = _leaving(tableau, labels, column)
         standing_still = 0 if tableau[row][k] > 0 else standing_still + 1
         last = pivot(tableau, row, column, last)

@@ -4,8 +4,8 @@ Shift and scale the payoffs to B = (A − min A)/(max A − min A) + 1 ∈ [1, 2
 
     max 1ᵀz  subject to  B z ≤ 1, z ≥ 0        (y = z/1ᵀz, value of B = 1/1ᵀz; x from the dual)
 
-starts feasible at z = 0, so there is no phase 1. The tableau is condensed: (m+1)×(k+1), a basic variable per row and a
-nonbasic one per column, and a pivot exchanges two of them (von Neumann 1928 for the game, Dantzig 1951 for the reduction).
+starts feasible at z = 0, so there is no phase 1 (Dantzig 1951). The tableau is condensed: (m+1)×(k+1), a basic variable
+per row and a nonbasic one per column, and a pivot exchanges two of them.
 
 Guarantee: the returned ``error`` bounds the saddle gap max_i (Ay)_i − min_j (xᵀA)_j of the strategies *as returned*,
 rounding of its own evaluation included, so |value − v(A)| ≤ error whatever the pivots did. A pure saddle point is
@@ -15,9 +15,8 @@ cycle, until the objective moves. Among rows that tie in the ratio test the larg
 """
 
 import numpy as np
-from numba import njit
 
-compiled = njit(cache=True, error_model="numpy")
+from marlcore.compiled import compiled
 
 EPSILON = 2.0**-52
 REDUCED_COST = 1e-13
@@ -191,11 +190,7 @@ def _leaving(tableau, scratch, labels, column, bland):
         for i in range(m):
             if scratch[i] >= best and (
                 leaving < 0
-                or (
-                    labels[k + i] < labels[k + leaving]
-                    if bland
-                    else tableau[i, column] > tableau[leaving, column]
-                )
+                or (labels[k + i] < labels[k + leaving] if bland else tableau[i, column] > tableau[leaving, column])
             ):
                 leaving = i
     return leaving
