@@ -21,7 +21,7 @@ def solve_exact(payoffs: np.ndarray) -> tuple[Any, np.ndarray, np.ndarray, int]:
     import flint
 
     m, k = payoffs.shape
-    integers, denominator, low = _integers(payoffs)
+    integers, denominator, low = integer_payoffs(payoffs)
     tableau = [[entry - low + 1 for entry in row] + [flint.fmpz(1)] for row in integers]
     tableau.append([flint.fmpz(-1)] * k + [flint.fmpz(0)])
     labels, last, pivots = _optimise(tableau)
@@ -32,7 +32,8 @@ def solve_exact(payoffs: np.ndarray) -> tuple[Any, np.ndarray, np.ndarray, int]:
     return (flint.fmpq(last, objective) + low - 1) / denominator, row, column, pivots
 
 
-def _integers(payoffs: np.ndarray) -> tuple[list[list[Any]], Any, Any]:
+def integer_payoffs(payoffs: np.ndarray) -> tuple[list[list[Any]], Any, Any]:
+    """The payoffs times their common denominator, that denominator, and the least of the integers."""
     import flint
 
     exact = [[flint.fmpq(entry) for entry in row] for row in payoffs]

@@ -151,7 +151,7 @@ def _optimise(tableau, scratch, labels, column):
         if row < 0:
             return -1
         standing_still = 0 if tableau[row, k] > NOTHING else standing_still + 1
-        _pivot(tableau, scratch, row, column)
+        exchange(tableau, scratch, row, column)
         labels[column], labels[k + row] = labels[k + row], labels[column]
     return -1
 
@@ -182,7 +182,8 @@ def _leaving(tableau, scratch, labels, column, bland):
     for i in range(m):
         a = tableau[i, column]
         a = a if a > PIVOT else 0.0
-        scratch[i] = a / max(tableau[i, k], NOTHING)
+        b = tableau[i, k] if tableau[i, k] > NOTHING else 0.0
+        scratch[i] = a / b if a > 0.0 else 0.0
         best = max(best, scratch[i])
     leaving = -1
     if best > 0.0:
@@ -197,7 +198,7 @@ def _leaving(tableau, scratch, labels, column, bland):
 
 
 @compiled
-def _pivot(tableau, scratch, row, column):
+def exchange(tableau, scratch, row, column):
     """Exchange the variables of a row and a column: Gauss–Jordan on the condensed tableau."""
     rows, columns = tableau.shape
     inverse = 1.0 / tableau[row, column]
@@ -234,12 +235,12 @@ def _read(tableau, labels, row, column):
     for i in range(m):
         if labels[k + i] < k:
             column[labels[k + i]] = max(tableau[i, k], 0.0)
-    _normalise(row)
-    _normalise(column)
+    normalise(row)
+    normalise(column)
 
 
 @compiled
-def _normalise(weights):
+def normalise(weights):
     total = 0.0
     for i in range(weights.shape[0]):
         total += weights[i]
