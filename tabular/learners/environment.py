@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -156,7 +156,7 @@ def _fill_alias(first, target, p, other, threshold):
                 smalls += 1
 
 
-@compiled
+@compiled(forceinline=True)
 def successor(world, row, slot_word, split_word):
     """The next state after ``row`` = s·J + j, from two 32-bit words."""
     base = world.first[row]

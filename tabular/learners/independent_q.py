@@ -2,9 +2,9 @@
 
     Qᵢ(s,aᵢ) ← (1 − α)Qᵢ(s,aᵢ) + α(rᵢ + γ max_a Qᵢ(s',a))            πᵢ greedy, the first of ties
 
-Tan, "Multi-agent reinforcement learning: independent vs. cooperative agents", ICML 1993; Claus & Boutilier 1998. Against
-others who stand still it is Q-learning and converges to a best response. While the others learn too, its environment moves
-and nothing is guaranteed; and a greedy policy is pure, so it cannot settle on a mixed equilibrium.
+Tan, "Multi-agent reinforcement learning: independent vs. cooperative agents", ICML 1993; Claus & Boutilier 1998.
+Against others who stand still it is Q-learning and converges to a best response. While the others learn too, its
+environment moves and nothing is guaranteed; and a greedy policy is pure, so it cannot settle on a mixed equilibrium.
 """
 
 from __future__ import annotations

@@ -136,7 +136,7 @@ def run(memory, scratch, play, world, habits, log, position, sums, rates, origin
     position[0] = s
 
 
-@compiled
+@compiled(forceinline=True)
 def act(play, i, s, word, epsilon):
     """Agent i's action at s: one 32-bit word decides whether to explore, and which action."""
     u = word * _UNIT
@@ -154,7 +154,7 @@ def act(play, i, s, word, epsilon):
     return last
 
 
-@compiled
+@compiled(forceinline=True)
 def _average(play, s):
     play.visits[s] += 1
     weight = 1.0 / play.visits[s]
@@ -163,7 +163,7 @@ def _average(play, s):
             play.average[i, s, a] += weight * (play.policy[i, s, a] - play.average[i, s, a])
 
 
-@compiled
+@compiled(forceinline=True)
 def _rate_of_visit(habits, s, joint):
     earlier = habits.pairs[s, joint]
     habits.pairs[s, joint] = earlier + 1

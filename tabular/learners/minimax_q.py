@@ -3,11 +3,13 @@
     Q(s,a,o) ← (1 − α)Q(s,a,o) + α(r + γV(s'))            V(s) = max_{π(·|s)} min_o Σ_a π(a|s)Q(s,a,o)
 
 Littman, "Markov games as a framework for multi-agent reinforcement learning", ICML 1994. With every (s,a,o) visited for
-ever and Robbins–Monro rates, Q converges to the fixed point of Shapley's operator (Littman & Szepesvári 1996). It is not
-*rational* in Bowling & Veloso's sense: against a weak opponent that stands still it keeps to its equilibrium policy.
+ever and Robbins–Monro rates, Q converges to the fixed point of Shapley's operator (Littman & Szepesvári 1996). It is
+not *rational* in Bowling & Veloso's sense: against a weak opponent that stands still it keeps to its equilibrium
+policy.
 
 *Departures.* Both players would keep the same table with opposite signs, so one table is kept and one linear programme
-gives both policies. Q starts at 0; Littman starts each player's at 1. The defaults are his: α_t = 0.01^(t/10⁶), ε = 0.2.
+gives both policies. Q starts at 0; Littman starts each player's at 1. The defaults are his: α_t = 0.01^(t/10⁶), ε =
+0.2.
 """
 
 from __future__ import annotations

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-
 from marlcore.compiled import compiled
 
 
-@compiled
+@compiled(forceinline=True)
 def best_action(Q, i, s, count):
     """The first a with the largest Q[i, s, a]."""
     best = 0
@@ -16,7 +15,7 @@ def best_action(Q, i, s, count):
     return best
 
 
-@compiled
+@compiled(forceinline=True)
 def towards(Q, play, i, s, s_next):
     """Qᵢ(s, aᵢ) += α(rᵢ + γVᵢ(s') − Qᵢ(s, aᵢ)), α the first rate; then Vᵢ(s) = max_a Qᵢ(s, a), whose a is returned."""
     a = play.actions[i]
@@ -27,7 +26,7 @@ def towards(Q, play, i, s, s_next):
     return best
 
 
-@compiled
+@compiled(forceinline=True)
 def play_only(play, i, s, action):
     """πᵢ(·|s) puts everything on ``action``."""
     for a in range(play.counts[i]):
@@ -35,7 +34,21 @@ def play_only(play, i, s, action):
     play.policy[i, s, action] = 1.0
 
 
-@compiled
+@compiled(forceinline=True)
+def climb(play, i, s, best, delta):
+    """Every action but ``best`` gives up to δ/(|A| − 1) of its probability to it."""
+    if play.counts[i] == 1:
+        return
+    share, moved = delta / (play.counts[i] - 1), 0.0
+    for a in range(play.counts[i]):
+        if a != best:
+            given = min(play.policy[i, s, a], share)
+            play.policy[i, s, a] -= given
+            moved += given
+    play.policy[i, s, best] += moved
+
+
+@compiled(forceinline=True)
 def joint_action(play):
     """The position of this step's actions in C order."""
     joint = 0
@@ -44,7 +57,7 @@ def joint_action(play):
     return joint
 
 
-@compiled
+@compiled(forceinline=True)
 def action_values(play, table, i, s, out):
     """out[a] = E[rᵢ(s, a, a₋ᵢ)] when the others draw from ``table`` (n, S, A): play.policy, or play.average."""
     n = play.counts.shape[0]
@@ -58,7 +71,7 @@ def action_values(play, table, i, s, out):
         out[joint // play.strides[i] % play.counts[i]] += weight * play.payoffs[s, joint, i]
 
 
-@compiled
+@compiled(forceinline=True)
 def expected(play, i, s, values):
     """Σ_a πᵢ(a|s)·values[a]."""
     total = 0.0
@@ -67,11 +80,12 @@ def expected(play, i, s, values):
     return total
 
 
-@compiled
+@compiled(forceinline=True)
 def project(row, count, sorted_row):
     """The nearest distribution to row[:count], written in place: max(row − τ, 0) with τ so that it sums to 1.
 
-    Held, Wolfe & Crowder 1974: with the entries in falling order u, τ = (u₁ + … + u_k − 1)/k for the largest k with u_k > τ.
+    Held, Wolfe & Crowder 1974: with the entries in falling order u, τ = (u₁ + … + u_k − 1)/k for the largest k
+    with u_k > τ.
     """
     for a in range(count):
         x, b = row[a], a
@@ -90,5 +104,3 @@ def project(row, count, sorted_row):
         total += row[a]
     for a in range(count):
         row[a] /= total
-
-

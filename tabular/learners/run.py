@@ -5,8 +5,8 @@
 
 Seeds are independent runs (``loop``), spread over threads that share nothing, so the number of threads changes nothing.
 A record is made at step 0, after every ``record_every`` steps and at the end. ``payoffs`` are exact: the stage payoffs
-of the recorded policies in a matrix game, J_i(π) from the start distribution otherwise. ``extras["reward_sums"]`` (R, K, n)
-are the rewards received since step 0, whose differences give the means over any stretch of play.
+of the recorded policies in a matrix game, J_i(π) from the start distribution otherwise. ``extras["reward_sums"]`` (R,
+K, n) are the rewards received since step 0, whose differences give the means over any stretch of play.
 """
 
 from __future__ import annotations
@@ -178,9 +178,7 @@ def _advance(
         record = logs.origin + start // every - begin // every
         position, sums, log = state["position"][k], state["reward_sums"][k], logs.of_seed(k)
         origin = start // BLOCK * BLOCK
-        loop(
-            memory, scratch, play, place.world, own, log, position, sums, rates, origin, start, stop, every, record
-        )
+        loop(memory, scratch, play, place.world, own, log, position, sums, rates, origin, start, stop, every, record)
 
     with ThreadPoolExecutor(min(threads or _cores(), len(seeds))) as pool:
         for start, stop, rates in _blocks(rule, begin, begin + steps):

@@ -18,15 +18,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Unpack
 
+import numpy as np
+
 from marlcore.compiled import compiled
 from marlcore.games import Game
 from marlcore.trace import Trace
 from tabular.learners.environment import arena
-from tabular.learners.rows import towards
+from tabular.learners.rows import climb, towards
 from tabular.learners.run import Options, Rule, learn
 from tabular.learners.schedules import Power, Schedule, check_rate
-
-import numpy as np
 
 ALPHA = Power(0.1, 1e5)
 DELTA_WIN = Power(5e-5, 2e5)
@@ -63,17 +63,3 @@ def update(memory, scratch, play, s, s_next):
             here += play.policy[i, s, a] * Q[i, s, a]
             average += play.average[i, s, a] * Q[i, s, a]
         climb(play, i, s, best, play.rates[1] if here > average else play.rates[2])
-
-
-@compiled
-def climb(play, i, s, best, delta):
-    """Every action but ``best`` gives up to δ/(|A| − 1) of its probability to it."""
-    if play.counts[i] == 1:
-        return
-    share, moved = delta / (play.counts[i] - 1), 0.0
-    for a in range(play.counts[i]):
-        if a != best:
-            given = min(play.policy[i, s, a], share)
-            play.policy[i, s, a] -= given
-            moved += given
-    play.policy[i, s, best] += moved
