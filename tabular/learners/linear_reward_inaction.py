@@ -6,7 +6,8 @@ Sastry, Phansalkar & Thathachar, "Decentralized learning of Nash equilibria in m
 incomplete information", IEEE SMC 24, 1994. Strict pure equilibria are locally stable, mixed ones are not, and for fixed
 η every run is absorbed at a vertex. *As stated in notes* ("converges where the only equilibria are strict pure ones")
 more is needed: a cycle of better replies can keep every run away from the only strict equilibrium (the library's
-``shapley_with_a_strict_equilibrium``). As η → 0 the mean path is the replicator dynamics, which is where the cycle comes from.
+``shapley_with_a_strict_equilibrium``). As η → 0 the mean path is the replicator dynamics, which is where the cycle
+comes from.
 """
 
 from __future__ import annotations
