@@ -4,8 +4,8 @@
     σ a correlated equilibrium of Q(s, ·) with the largest Σᵢ Σ_a σ(a) Qᵢ(s,a)
 
 Greenwald & Hall, "Correlated Q-learning", ICML 2003. In team games and two-player zero-sum games it converges to the
-optimum and the minimax value; elsewhere nothing is proved. σ satisfies the incentives of every pair of actions (not only
-those of playing one action whatever one is told, which define coarse correlated equilibria).
+optimum and the minimax value; elsewhere nothing is proved. σ satisfies the incentives of every pair of actions (not
+only those of playing one action whatever one is told, which define coarse correlated equilibria).
 
 *Departures.* The paper's (1 − γ)r is r here, so values are Σ γᵗ r. Agents act on their own parts of σ and not together;
 σ itself is in ``trace.state["memory.sigma"]`` (K, S, J), and the values are σ's. ``memory.failures`` counts programmes

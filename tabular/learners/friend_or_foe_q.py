@@ -71,7 +71,7 @@ def _sides(place: Arena, friends: Sequence[Sequence[int]] | None) -> list[list[i
 
 
 def _scratch(place: Arena, sides: list[list[int]]) -> tuple[np.ndarray, ...]:
-    """sizes[i] = (m, k) of agent i's game, index[i, f·k + o] the joint action, own[i, f] its action in the friends' f."""
+    """sizes[i] = (m, k) of agent i's game, index[i, f·k + o] the joint action, own[i, f] its own part of f."""
     sizes, index, own = np.zeros((place.n, 2), np.int64), np.zeros((place.n, place.J), np.int64), []
     joint = np.arange(place.J).reshape(tuple(place.counts))
     for i, side in enumerate(sides):
@@ -84,7 +84,7 @@ def _scratch(place: Arena, sides: list[list[int]]) -> tuple[np.ndarray, ...]:
     for i, table in enumerate(own):
         actions[i, : len(table)] = table
     most = sizes.max(0)
-    tableau, scratch, labels = workspace(int(most[0]), int(most[1]))
+    _, scratch, labels = workspace(int(most[0]), int(most[1]))
     buffers = [np.zeros(int(x)) for x in ((most[0] + 1) * (most[1] + 1), place.J, most[0], most[1])]
     return (sizes, index, actions, *buffers, scratch, labels)
 

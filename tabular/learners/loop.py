@@ -174,7 +174,10 @@ def _rate_of_visit(habits, s, joint):
 
 @compiled
 def _record(play, log, sums, record):
-    log.policy[record] = play.policy
-    log.average[record] = play.average
-    log.values[record] = play.values
-    log.sums[record] = sums
+    for i in range(play.counts.shape[0]):
+        log.sums[record, i] = sums[i]
+        for s in range(play.visits.shape[0]):
+            log.values[record, i, s] = play.values[i, s]
+            for a in range(play.counts[i]):
+                log.policy[record, i, s, a] = play.policy[i, s, a]
+                log.average[record, i, s, a] = play.average[i, s, a]

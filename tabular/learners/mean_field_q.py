@@ -3,9 +3,9 @@
     Qᵢ(s,aᵢ,ā) ← (1 − α)Qᵢ(s,aᵢ,ā) + α(rᵢ + γvᵢ(s'))            ā the mean of the neighbours' one-hot actions
     πᵢ(a|s) ∝ exp(+β Qᵢ(s,a,ā)),  vᵢ(s') = Σ_a πᵢ(a|s') Qᵢ(s',a,ā'),  ā' the mean action last seen at s'
 
-Yang et al., "Mean field multi-agent reinforcement learning", ICML 2018. *As printed in notes*, exp(−βQ) prefers the worst
-action, and vᵢ(s') averages with π(·|s). Convergence is proved there under a unique equilibrium (or optimum) of every
-stage game met.
+Yang et al., "Mean field multi-agent reinforcement learning", ICML 2018. *As printed in notes*, exp(−βQ) prefers the
+worst action, and vᵢ(s') averages with π(·|s). Convergence is proved there under a unique equilibrium (or optimum) of
+every stage game met.
 
 The table is over the counts of the neighbours' actions, so where rᵢ is the mean of pairwise rewards it stands for the
 pairwise game *exactly*: the paper's error |Qᵢ(s,a) − Qᵢ(s,aᵢ,ā)| ≤ 2M arises when Q is a smooth function evaluated at ā

@@ -2,12 +2,12 @@
 
     Qᵢ(s,a) ← (1 − α)Qᵢ(s,a) + α(rᵢ + γVᵢ(s'))            Vᵢ(s) = Σ_a Π_j σ_j(a_j) Qᵢ(s,a), σ an equilibrium of Q(s, ·)
 
-Hu & Wellman, "Nash Q-learning for general-sum stochastic games", JMLR 4, 2003. Every agent keeps all agents' tables; since
-all see the same and select by the same rule the copies agree, and one is kept. Converges to an equilibrium's values when
-every stage game met has a global optimum, or every one a saddle point, and that is the one selected (every (s,a)
-visited for ever, Robbins–Monro rates); it need not otherwise. The selection rules are ``stage_kernel``'s: "first",
-"optimum" and "saddle"; ``trace.state["memory.selections"]`` counts per seed how often the rule's own equilibrium was
-taken, how often "first" stood in for it, and how often none was found.
+Hu & Wellman, "Nash Q-learning for general-sum stochastic games", JMLR 4, 2003. Every agent keeps all agents' tables;
+since all see the same and select by the same rule the copies agree, and one is kept. Converges to an equilibrium's
+values when every stage game met has a global optimum, or every one a saddle point, and that is the one selected (every
+(s,a) visited for ever, Robbins–Monro rates); it need not otherwise. The selection rules are ``stage_kernel``'s:
+"first", "optimum" and "saddle"; ``trace.state["memory.selections"]`` counts per seed how often the rule's own
+equilibrium was taken, how often "first" stood in for it, and how often none was found.
 
 *Departures.* The stage game at s is solved when Q(s, ·) has moved, not again when s is the next state: the same values.
 With three or more agents and no pure equilibrium, the one at the end of the logit path is taken, where the paper has no
@@ -34,7 +34,8 @@ from tabular.static.stage_kernel import (
     OPTIMUM,
     SADDLE,
     expected_payoff,
-    stage_equilibrium_into,
+    many_equilibrium_into,
+    pair_equilibrium_into,
     stage_workspace,
 )
 
@@ -60,24 +61,44 @@ def nash_q(
     if place.n < 2:
         raise InputError("nash_q needs at least two agents; try independent_q")
     memory = {"Q": np.zeros((place.S, place.n, place.J)), "selections": np.zeros(3, np.int64)}
-    pair, logit = stage_workspace(place.counts)
-    scratch = (np.array([RULES[select]], np.int64), np.zeros((place.n, place.A)), *pair, *logit)
+    scratch = (np.array([RULES[select]], np.int64), np.zeros((place.n, place.A)), *stage_workspace(place.counts))
+    update = pair_update if place.n == 2 else many_update
     rule = Rule("nash_q", update, memory, scratch, {"alpha": alpha}, epsilon, config={"select": select})
     return learn(rule, game, steps, seeds, **options)
 
 
 @compiled
-def update(memory, scratch, play, s, s_next):
-    """Move everybody's Q(s,a), then solve the stage game at s."""
+def pair_update(memory, scratch, play, s, s_next):
+    """Two agents: move both Q(s,a), then solve the stage game at s."""
     Q, selections = memory
-    rule, sigma = scratch[0], scratch[1]
+    sigma = scratch[1]
+    _move(Q, play, s, s_next)
+    status = pair_equilibrium_into(Q[s], play.counts, play.strides, scratch[0][0], sigma, scratch[2:])
+    selections[status] += 1
+    _take(Q, play, s, sigma)
+
+
+@compiled
+def many_update(memory, scratch, play, s, s_next):
+    """The same for any number of agents."""
+    Q, selections = memory
+    sigma = scratch[1]
+    _move(Q, play, s, s_next)
+    status = many_equilibrium_into(Q[s], play.counts, play.strides, scratch[0][0], sigma, scratch[2:])
+    selections[status] += 1
+    _take(Q, play, s, sigma)
+
+
+@compiled(forceinline=True)
+def _move(Q, play, s, s_next):
     joint = joint_action(play)
     for i in range(play.counts.shape[0]):
         target = play.rewards[i] + play.gamma * play.values[i, s_next]
         Q[s, i, joint] += play.rates[0] * (target - Q[s, i, joint])
-    work = (scratch[2:10], scratch[10:])
-    status = stage_equilibrium_into(Q[s], play.counts, play.strides, rule[0], sigma, work)
-    selections[status] += 1
+
+
+@compiled(forceinline=True)
+def _take(Q, play, s, sigma):
     for i in range(play.counts.shape[0]):
         play.values[i, s] = expected_payoff(Q[s], play.counts, play.strides, sigma, i)
         for a in range(play.counts[i]):

@@ -7,8 +7,8 @@ no phase 1. All rows but the last have right-hand side 0, which makes every vert
 broken as if the right-hand sides were ε, ε², … (lexicographic: no basis returns). Payoffs are scaled to a range of 1.
 
 Guarantee: ``correlated_into`` returns the largest incentive of the σ that it writes, max Σσ(uᵢ(b, ·) − uᵢ(aᵢ, ·)), in
-the units of the payoffs, and −1 pivots where it stopped early; σ is then a point mass on a pure equilibrium, if there is
-one, or what the last vertex was.
+the units of the payoffs, and −1 pivots where it stopped early; σ is then a point mass on a pure equilibrium, if there
+is one, or what the last vertex was.
 """
 
 import numpy as np
@@ -98,7 +98,7 @@ def _fill(payoffs, counts, strides, tableau, basis, scales):
 
 @compiled
 def _optimise(tableau, basis):
-    """Dantzig's pricing with lexicographic ratios until no reduced cost is negative; the pivots, −1 where it gave up."""
+    """Dantzig's pricing with lexicographic ratios until no reduced cost is negative; the pivots, −1: gave up."""
     rows, last = basis.shape[0], tableau.shape[1] - 1
     for pivots in range(200 * rows + 100):
         best, column = -REDUCED_COST, -1

@@ -7,8 +7,8 @@
               is hurt when the others deviate, else as FIRST
 
 Payoffs are (n, J) over joint actions in C order. Hu & Wellman, "Nash Q-learning for general-sum stochastic games", JMLR
-4, 2003, definitions 12 and 13, name the last two; all global optima, and all saddle points, of a game are worth the same.
-Status: EXACT the rule's own; OTHER a fall back to FIRST; FAILED no equilibrium found, the strategies are uniform.
+4, 2003, definitions 12 and 13, name the last two; all global optima, and all saddle points, of a game are worth the
+same. Status: EXACT the rule's own; OTHER a fall back to FIRST; FAILED no equilibrium found, the strategies are uniform.
 """
 
 import numpy as np
@@ -24,29 +24,45 @@ ROUNDING = 1e-9
 
 
 def stage_workspace(counts):
-    """What ``stage_equilibrium_into`` needs for agents with so many actions."""
-    m, k = (int(counts[0]), int(counts[1])) if len(counts) == 2 else (1, 1)
-    pair = (np.zeros((m, k)), np.zeros((m, k)), np.zeros(m), np.zeros(k), *bimatrix_workspace(m, k))
-    return pair, logit_workspace(counts)
+    """What these need for agents with so many actions."""
+    if len(counts) != 2:
+        return logit_workspace(counts)
+    m, k = int(counts[0]), int(counts[1])
+    return np.zeros((m, k)), np.zeros((m, k)), np.zeros(m), np.zeros(k), *bimatrix_workspace(m, k)
 
 
 @compiled
-def stage_equilibrium_into(payoffs, counts, strides, rule, sigma, work):
-    """Write an equilibrium into ``sigma`` (n, A); return its status."""
-    if rule == OPTIMUM:
-        best = global_optimum(payoffs)
-        if best >= 0:
-            _pure(best, counts, strides, sigma)
-            return EXACT
-    if rule == SADDLE and _saddle(payoffs, counts, strides, sigma, work):
+def pair_equilibrium_into(payoffs, counts, strides, rule, sigma, work):
+    """Two players: write an equilibrium into ``sigma`` (2, A); return its status."""
+    joint = _pure_by_rule(payoffs, counts, strides, rule, sigma)
+    if joint >= 0:
+        _pure(joint, counts, strides, sigma)
         return EXACT
-    found = _first(payoffs, counts, strides, sigma, work)
-    if not found:
-        for i in range(counts.shape[0]):
-            for a in range(counts[i]):
-                sigma[i, a] = 1.0 / counts[i]
-        return FAILED
-    return EXACT if rule == FIRST else OTHER
+    first = -1
+    for label in range(counts[0] + counts[1]):
+        if _lemke_howson(payoffs, counts, label, sigma, work):
+            if rule != SADDLE:
+                return EXACT if rule == FIRST else OTHER
+            if _nobody_is_hurt(payoffs, counts, strides, sigma):
+                return EXACT
+            first = label if first < 0 else first
+    if first >= 0 and _lemke_howson(payoffs, counts, first, sigma, work):
+        return OTHER
+    return _pure_or_uniform(payoffs, counts, strides, rule, sigma)
+
+
+@compiled
+def many_equilibrium_into(payoffs, counts, strides, rule, sigma, work):
+    """Any number of players: write an equilibrium into ``sigma`` (n, A); return its status."""
+    joint = _pure_by_rule(payoffs, counts, strides, rule, sigma)
+    if joint >= 0:
+        _pure(joint, counts, strides, sigma)
+        return EXACT
+    status = _pure_or_uniform(payoffs, counts, strides, rule, sigma)
+    if status == FAILED and logit_equilibrium_into(payoffs, counts, strides, sigma, work):
+        hurt = rule == OPTIMUM or (rule == SADDLE and not _nobody_is_hurt(payoffs, counts, strides, sigma))
+        return OTHER if hurt else EXACT
+    return status
 
 
 @compiled
@@ -94,17 +110,31 @@ def pure_equilibrium(payoffs, counts, strides, start):
 
 
 @compiled
-def _first(payoffs, counts, strides, sigma, work):
-    pair, logit = work
-    if counts.shape[0] == 2:
-        for label in range(counts[0] + counts[1]):
-            if _lemke_howson(payoffs, counts, label, sigma, pair):
-                return True
+def _pure_by_rule(payoffs, counts, strides, rule, sigma):
+    """The pure equilibrium that OPTIMUM or SADDLE asks for, −1 where there is none; ``sigma`` is overwritten."""
+    if rule == OPTIMUM:
+        return global_optimum(payoffs)
+    if rule == SADDLE:
+        joint = pure_equilibrium(payoffs, counts, strides, 0)
+        while joint >= 0:
+            _pure(joint, counts, strides, sigma)
+            if _nobody_is_hurt(payoffs, counts, strides, sigma):
+                return joint
+            joint = pure_equilibrium(payoffs, counts, strides, joint + 1)
+    return -1
+
+
+@compiled
+def _pure_or_uniform(payoffs, counts, strides, rule, sigma):
+    """The first pure equilibrium, or else uniform strategies and FAILED."""
     joint = pure_equilibrium(payoffs, counts, strides, 0)
     if joint >= 0:
         _pure(joint, counts, strides, sigma)
-        return True
-    return logit_equilibrium_into(payoffs, counts, strides, sigma, logit)
+        return EXACT if rule == FIRST else OTHER
+    for i in range(counts.shape[0]):
+        for a in range(counts[i]):
+            sigma[i, a] = 1.0 / counts[i]
+    return FAILED
 
 
 @compiled
@@ -121,23 +151,6 @@ def _lemke_howson(payoffs, counts, label, sigma, pair):
     for b in range(counts[1]):
         sigma[1, b] = column[b]
     return True
-
-
-@compiled
-def _saddle(payoffs, counts, strides, sigma, work):
-    """Look for an equilibrium that is a saddle point; whether one was found."""
-    pair, _ = work
-    joint = pure_equilibrium(payoffs, counts, strides, 0)
-    while joint >= 0:
-        _pure(joint, counts, strides, sigma)
-        if _nobody_is_hurt(payoffs, counts, strides, sigma):
-            return True
-        joint = pure_equilibrium(payoffs, counts, strides, joint + 1)
-    if counts.shape[0] == 2:
-        for label in range(counts[0] + counts[1]):
-            if _lemke_howson(payoffs, counts, label, sigma, pair) and _nobody_is_hurt(payoffs, counts, strides, sigma):
-                return True
-    return False
 
 
 @compiled
