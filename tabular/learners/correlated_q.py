@@ -41,7 +41,7 @@ def correlated_q(
     **options: Unpack[Options],
 ) -> Trace:
     """All agents learn together."""
-    check_rate("alpha", alpha, most=1.0)
+    check_rate("alpha", alpha, most=1.0, visits=True)
     place = arena(game)
     memory = {
         "Q": np.zeros((place.S, place.n, place.J)),

@@ -42,7 +42,7 @@ def friend_or_foe_q(
     **options: Unpack[Options],
 ) -> Trace:
     """``friends[i]`` are the agents that i takes for friends, the others are its foes; None: all are foes."""
-    check_rate("alpha", alpha, most=1.0)
+    check_rate("alpha", alpha, most=1.0, visits=True)
     place = arena(game)
     sides = _sides(place, friends)
     memory = {"Q": np.zeros((place.n, place.S, place.J))}

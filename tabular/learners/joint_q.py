@@ -34,7 +34,7 @@ def joint_q(
     **options: Unpack[Options],
 ) -> Trace:
     """Learn a team game (or a game in which all agents get the same) as one agent would."""
-    check_rate("alpha", alpha, most=1.0)
+    check_rate("alpha", alpha, most=1.0, visits=True)
     place = arena(game)
     if not (place.payoffs == place.payoffs[:, :, :1]).all():
         raise InputError("joint_q needs a team: all agents must get the same reward; try independent_q or nash_q")

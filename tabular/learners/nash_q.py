@@ -54,7 +54,7 @@ def nash_q(
     **options: Unpack[Options],
 ) -> Trace:
     """All agents learn together; ``select`` says which equilibrium of a stage game they take."""
-    check_rate("alpha", alpha, most=1.0)
+    check_rate("alpha", alpha, most=1.0, visits=True)
     if select not in RULES:
         raise InputError(f"select must be one of {', '.join(RULES)}, not {select!r}")
     place = arena(game)

@@ -353,11 +353,7 @@ def _on_grid(trace: Trace, every: int) -> Trace:
 def _check_rates(rule: Rule) -> None:
     schedules.check_rate("epsilon", rule.epsilon, most=1.0)
     for j, (name, schedule) in enumerate(rule.rates.items()):
-        schedules.check_rate(name, schedule)
-        if isinstance(schedule, Visits) and j > 0:
-            raise InputError(f"{name} cannot count visits: only the first rate, {next(iter(rule.rates))}, can")
-    if isinstance(rule.epsilon, Visits):
-        raise InputError("epsilon cannot count visits: it is drawn before the action is known")
+        schedules.check_rate(name, schedule, visits=j == 0)
 
 
 def _positive_integer(name: str, value: Any) -> int:

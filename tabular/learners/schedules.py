@@ -4,6 +4,8 @@
     Geometric(c, d)       c·dᵗ                                                Littman 1994: c = 1, d = 0.01^(1/10⁶)
     Power(c, τ, p)        c/(1 + t/τ)ᵖ                                        Σα = ∞, Σα² < ∞ for ½ < p ≤ 1
     Visits(c, τ, p)       the same, t counts earlier visits of (s, a)         Hu & Wellman 2003: 1/visits(s, a)
+                          for the α of tables over joint actions: an agent that sees only its own action would weigh
+                          the others' actions alike, however often they come
     a function            of an int64 array of times, giving as many floats
 
 A run asks for whole aligned blocks of ``BLOCK`` times, so that what it is given does not depend on where it was cut:
@@ -73,9 +75,11 @@ class Visits:
 Schedule = float | Geometric | Power | Callable[[np.ndarray], Any]
 
 
-def check_rate(name: str, schedule: Any, *, most: float = np.inf) -> None:
-    """Refuse a constant or a first rate that is negative, not finite or above ``most``."""
+def check_rate(name: str, schedule: Any, *, most: float = np.inf, visits: bool = False) -> None:
+    """Refuse a constant or a first rate that is negative, not finite or above ``most``; Visits unless ``visits``."""
     if isinstance(schedule, Visits):
+        if not visits:
+            raise InputError(f"{name} cannot count visits of joint actions here; use Power, or a function of time")
         if schedule.c > most:
             raise InputError(f"{name} starts at {schedule.c}; it must be at most {most}")
         return
