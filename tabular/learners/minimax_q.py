@@ -8,9 +8,9 @@ not *rational* in Bowling & Veloso's sense: against a weak opponent that stands 
 policy.
 
 *Departures.* Both players would keep the same table with opposite signs, so one table is kept and one linear programme
-gives both policies. Q starts at 0, since Littman's 1 for each player does not fit one table; while the payoffs of a state
-are all the same its policies are uniform. The rates are Littman's, α_t = 0.01^(t/10⁶) and ε = 0.2: they end learning
-after about 10⁶ steps, so take a schedule with Σα = ∞ (``Visits(1, 10, 0.8)``) for longer runs.
+gives both policies. Q starts at 0, since Littman's 1 for each player does not fit one table; while the payoffs of a
+state are all the same its policies are uniform. The rates are Littman's, α_t = 0.01^(t/10⁶) and ε = 0.2: they end
+learning after about 10⁶ steps, so take a schedule with Σα = ∞ (``Visits(1, 10, 0.8)``) for longer runs.
 """
 
 from __future__ import annotations
