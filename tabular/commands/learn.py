@@ -26,6 +26,7 @@ from marlcore.kit.progress import Progress
 from marlcore.kit.statistics import interval
 from marlcore.kit.tables import emit, table
 from marlcore.trace import Trace
+from tabular.commands import learn_mirror
 from tabular.commands.solve import read_game
 
 EXAMPLE = "marlcore learn wolf_phc --game rock_paper_scissors --steps 100000 --seeds 20"
@@ -36,7 +37,7 @@ class Config:
     """What ``marlcore learn`` takes."""
 
     learner: Positional[Annotated[str, arg(metavar="LEARNER")]]
-    """wolf_phc, minimax_q, nash_q, … (a wrong name lists the nearest)."""
+    """wolf_phc, minimax_q, nash_q, … (a wrong name lists the nearest); hatrl and haml have a --help of their own."""
     game: str
     """A library game (penalty:k=-30), a .npz or .nfg file, or random:S,A1,...,An."""
     steps: int = 100_000
@@ -60,7 +61,9 @@ class Config:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command."""
+    """Run the command; ``hatrl`` and ``haml``, which take other parameters, have a page of their own."""
+    if argv and argv[0] in learn_mirror.EXAMPLES:
+        return learn_mirror.main(argv)
     config = parse(Config, argv, "marlcore learn", "Run a learner on a game and keep its trace.", EXAMPLE)
     learner = registry.load("learners", config.learner)
     game = read_game(config.game, "general", 0.9, np.random.default_rng(config.seed))
