@@ -62,21 +62,17 @@ def run(command, folder):
 
 
 def matches(shown, printed):
-    parts = [re.escape(part.strip("\n")) for part in re.split(r"^\.\.\.$", shown, flags=re.MULTILINE)]
-    printed = "\n".join(line.rstrip() for line in printed.strip().splitlines())
-    return (
-        re.fullmatch(
-            r"(?:.*\n)?".join(p + (r"\n" if k + 1 < len(parts) else "") for k, p in enumerate(parts)),
-            printed,
-            re.DOTALL,
-        )
-        is not None
-    )
+    parts = [part.strip("\n") for part in re.split(r"^\.\.\.$", shown, flags=re.MULTILINE)]
+    pattern = r"(?:.*\n)?".join(re.escape(part) + r"\n" if part else "" for part in parts)
+    printed = "".join(line.rstrip() + "\n" for line in printed.strip().splitlines())
+    return re.fullmatch(pattern, printed, re.DOTALL) is not None
 
 
 def test_shown_output_is_compared_line_by_line():
     assert matches("a\n...\nd\n", "a\nb\nc\nd\n")
     assert matches("a\n...\nd\n", "a\nd\n")
+    assert matches("a\n...\n", "a\nb\n")
+    assert matches("...\nb\n", "a\nb\n")
     assert not matches("a\n...\nd\n", "a\nb\ne\n")
     assert not matches("a\nb\n", "a\nb\nc\n")
 

@@ -3,8 +3,10 @@
 GAME is a library game with its parameters (``penalty:k=-30``), a file (``.npz``, ``.nfg``), or a random game
 ``random:S,A1,…,An`` (S states, A_i actions; made from ``--seed``), which ``,successors=k`` makes sparse.
 
-A Markov game is solved by what fits it: a zero-sum game by Shapley's equation, a team by policy iteration over joint
-actions, any other by value iteration over stage equilibria; and with ``--friends`` as a coalition against the rest.
+A matrix game is solved for its value and optimal strategies (zero-sum), or for its equilibria, all of them where two
+players have few actions, and its best correlated one. A Markov game is solved by what fits it: a zero-sum game by
+Shapley's equation, a team by policy iteration over joint actions, any other by value iteration over stage equilibria;
+and with ``--friends`` as a coalition against the rest.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from marlcore.errors import InputError
 from marlcore.games import Game, MarkovGame, MatrixGame, TeamGame, is_zero_sum
 from marlcore.kit.tables import cell, emit
 from marlcore.policies import Policy
-from tabular.commands import markov
+from tabular.commands import markov, matrix
 
 EXAMPLE = "marlcore solve matching_pennies"
 
@@ -176,8 +178,10 @@ def zero_sum(game: Game) -> bool:
 
 
 def zero_sum_value(game: Game, policy: Policy, config: Config) -> dict[str, Any]:
-    """The value of a zero-sum Markov game and optimal policies."""
-    assert isinstance(game, MarkovGame)
+    """The value of a zero-sum game and optimal policies."""
+    assert not isinstance(game, TeamGame)
+    if isinstance(game, MatrixGame):
+        return matrix.zero_sum_value(game)
     return markov.zero_sum_value(game, config.method)
 
 
@@ -185,6 +189,29 @@ def equilibrium(game: Game, policy: Policy, config: Config) -> dict[str, Any]:
     """An equilibrium of a general-sum Markov game."""
     assert isinstance(game, MarkovGame)
     return markov.equilibrium(game, config.select)
+
+
+def static_equilibria(game: Game, policy: Policy, config: Config) -> dict[str, Any]:
+    """All equilibria of a small two-player matrix game, one of a larger one or of more players."""
+    assert isinstance(game, MatrixGame)
+    return matrix.equilibria(game)
+
+
+def correlated(game: Game, policy: Policy, config: Config) -> dict[str, Any]:
+    """The best correlated equilibrium of a matrix game."""
+    assert isinstance(game, MatrixGame)
+    return matrix.correlated(game)
+
+
+def shared(game: Game, policy: Policy, config: Config) -> dict[str, Any]:
+    """The best policy that all agents of a common-payoff matrix game share."""
+    assert isinstance(game, MatrixGame)
+    return matrix.shared(game)
+
+
+def general_matrix(game: Game) -> bool:
+    """Whether the game is a matrix game, and not zero-sum."""
+    return isinstance(game, MatrixGame) and not zero_sum(game)
 
 
 REPORTS: dict[str, Report] = {
@@ -196,7 +223,7 @@ REPORTS: dict[str, Report] = {
     ),
     "solution": Report(
         "value and optimal policies (zero-sum)",
-        lambda game: isinstance(game, MarkovGame) and zero_sum(game),
+        zero_sum,
         zero_sum_value,
     ),
     "equilibrium": Report(
@@ -204,7 +231,14 @@ REPORTS: dict[str, Report] = {
         lambda game: isinstance(game, MarkovGame) and not zero_sum(game) and as_team(game) is None,
         equilibrium,
     ),
+    "equilibria": Report("equilibria", general_matrix, static_equilibria),
+    "correlated": Report("best correlated equilibrium (largest sum of payoffs)", general_matrix, correlated),
     "optimum": Report("optimum of the team", lambda game: as_team(game) is not None, optimum),
+    "shared": Report(
+        "best policy shared by all agents",
+        lambda game: isinstance(game, MatrixGame) and as_team(game) is not None and matrix.can_share(game),
+        shared,
+    ),
 }
 """What is reported about a game, in this order; each applies to some types of game."""
 

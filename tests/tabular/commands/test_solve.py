@@ -33,6 +33,24 @@ def test_matching_pennies(capsys):
     assert "optimum" not in answer
 
 
+def test_matrix_games_are_solved_by_what_fits_them(capsys):
+    pennies = solve(capsys, "matching_pennies", "--json")
+    assert pennies["solution"]["value"] == pytest.approx(0, abs=1e-12)
+    assert pennies["solution"]["row"] == pytest.approx([0.5, 0.5])
+    assert "equilibria" not in pennies
+    battle = solve(capsys, "battle_of_the_sexes", "--json")["equilibria"]
+    assert battle["extreme_equilibria"] == battle["components"] == 3
+    assert battle["regret"] <= 1e-9
+    chicken = solve(capsys, "chicken", "--json")
+    best = max(sum(pair) for pair in chicken["equilibria"]["payoffs"])
+    assert chicken["correlated"]["welfare"] > best + 0.1  # Aumann 1974: correlation pays more than any equilibrium
+    three = solve(capsys, "mckelvey_mclennan", "--json")["equilibria"]
+    assert max(three["regret"]) <= 1e-9
+    trap = solve(capsys, "trap_of_homogeneity:n=4", "--json")
+    assert trap["shared"]["value"] == pytest.approx(2 / 2**4)
+    assert trap["optimum"]["J"] == pytest.approx(1)
+
+
 def test_a_policy_from_a_file(capsys, tmp_path):
     # both show heads: the row player wins 1, the column player would gain 2 by showing tails
     (tmp_path / "heads.json").write_text("[[1, 0], [1, 0]]")
