@@ -62,7 +62,7 @@ def agents_in_order(order: Order, n: int, iteration: int, rng: np.random.Generat
         if order == "fixed":
             return tuple(range(n))
         raise InputError(f'order must be "random", "fixed", a permutation or a callable, not "{order}"')
-    chosen = check_agents(order(iteration, rng) if callable(order) else order, n)
+    chosen = check_agents(tuple(int(i) for i in (order(iteration, rng) if callable(order) else order)), n)
     if len(chosen) != n:
         raise InputError(f"order {chosen} is no permutation of the {n} agents")
     return chosen

@@ -231,12 +231,12 @@ def test_proposition_5(mix, after):
 
 def test_simultaneous_steps_lose_on_many_random_games():
     rng, fell = np.random.default_rng(10), 0
-    for _ in range(30):
+    for _ in range(12):
         game = TeamGame.random(2, (2, 2, 2), rng, discount=0.9)
         start = policies.random(game, rng)
-        fell += int(np.diff(simultaneous(game, start, 20).returns[:, 0]).min() < -1e-6)
-        assert np.diff(haa2c(game, start, 20).returns[:, 0]).min() >= -1e-12
-    assert fell >= 10
+        fell += int(np.diff(simultaneous(game, start, 10).returns[:, 0]).min() < -1e-6)
+        assert np.diff(haa2c(game, start, 5).returns[:, 0]).min() >= -1e-12
+    assert fell >= 4
 
 
 def test_shared_policies_are_caught_in_proposition_4():

@@ -24,7 +24,7 @@ def random_game(rng, gamma=None, largest=12):
 def test_returns_never_fall_and_bounds_hold(penalty):
     rng = np.random.default_rng(1 if penalty == "paper" else 2)
     grew = 0
-    for k in range(25):
+    for k in range(16):
         game = random_game(rng)
         run = hatrl(game, policies.random(game, rng, float(rng.choice([0.1, 1.0]))), 20, penalty, rng=k)
         J, unit = run.returns[:, 0], np.maximum(1, np.abs(run.returns[1:, 0]))
@@ -32,7 +32,7 @@ def test_returns_never_fall_and_bounds_hold(penalty):
         assert (run.bounds[:, 0] - 1e-12 * np.maximum(1, np.abs(J)) <= J).all()
         assert run.extras["step_gaps"].max() <= 1e-9 * unit.max()
         grew += int(J[-1] > J[0] + 1e-6)
-    assert grew > 15
+    assert grew > 9
 
 
 def test_too_small_a_penalty_breaks_the_promise():
