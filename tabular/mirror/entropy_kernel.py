@@ -32,12 +32,13 @@ def relative_entropy(p, q):
 
 @compiled
 def phi_near(x):
-    """x − ln(1+x) for |x| < ¼: with r = x/(2+x), it is r·(x − 2r²(1/3 + r²/5 + …))."""
+    """x − ln(1+x) for |x| < ¼: Taylor's series to x⁸ below 0.004, else r·(x − 2r²(1/3 + r²/5 + …)), r = x/(2+x)."""
+    if abs(x) < 0.004:
+        tail = 1.0 / 4.0 - x * (1.0 / 5.0 - x * (1.0 / 6.0 - x * (1.0 / 7.0 - x * (1.0 / 8.0))))
+        return x * x * (1.0 / 2.0 - x * (1.0 / 3.0 - x * tail))
     r = x / (2.0 + x)
     u = r * r
-    if u < 1e-5:
-        tail = 1.0 / 3.0 + u * (1.0 / 5.0 + u * (1.0 / 7.0))
-    elif u < 1e-3:
+    if u < 1e-3:
         tail = 1.0 / 3.0 + u * (1.0 / 5.0 + u * (1.0 / 7.0 + u * (1.0 / 9.0 + u * (1.0 / 11.0))))
     else:
         tail = 1.0 / 15.0 + u * (1.0 / 17.0 + u * (1.0 / 19.0 + u * (1.0 / 21.0 + u * (1.0 / 23.0))))

@@ -100,9 +100,10 @@ def hatrl_iteration(
 ) -> Iteration:
     """One iteration from a policy and its evaluation, the agents in ``order``."""
     constant = float(penalty_constant(penalty, game.discount, largest_advantage(old.A, game.n)))
+    rho = np.maximum(old.rho, 0)  # a linear solver may leave −1e-17 at a state that is never reached
     new, steps = list(policy), []
     for m, i in enumerate(order):
         w = step_weights(old.A, policy, tuple(new), order[: m + 1])
-        steps.append(trust_region_step(policy[i], w, old.rho, constant))
+        steps.append(trust_region_step(policy[i], w, rho, constant))
         new[i] = steps[-1].table
     return Iteration(tuple(new), tuple(steps), tuple(order), constant, float(old.J) + sum(s.gain for s in steps))

@@ -191,6 +191,20 @@ def test_sparse_games_run_like_dense_ones():
         np.testing.assert_allclose(a, b, atol=1e-9)
 
 
+def test_states_that_are_never_reached_keep_their_policy():
+    rng = np.random.default_rng(21)
+    for k in range(20):  # d on the first state, and nothing leads from the first five to the last five
+        P = np.zeros((10, 2, 2, 10))
+        P[:5, ..., :5] = rng.dirichlet(np.ones(5), (5, 2, 2))
+        P[5:] = rng.dirichlet(np.ones(10), (5, 2, 2))
+        game = TeamGame(P, rng.normal(size=(10, 2, 2)), 0.99, np.eye(10)[0])
+        start = policies.random(game, rng)
+        run = hatrl(game, start, 3, "sharp", rng=k)
+        assert (np.diff(run.returns[:, 0]) > 0).all()
+        for table, first in zip(run.policy, start, strict=True):
+            np.testing.assert_allclose(table[0, 5:], first[5:], atol=1e-12)
+
+
 def test_large_sparse_game_improves():
     rng = np.random.default_rng(10)
     game = TeamGame.random(2000, (3, 2, 2), rng, discount=0.9, successors=4)
