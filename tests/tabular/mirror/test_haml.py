@@ -210,13 +210,17 @@ def test_a_forward_kl_drift_is_stuck_at_a_vertex_when_it_is_large():
 
 def test_a_weak_neighbourhood_breaks_monotonicity():
     # A14: γ = 0, two states, U = a tiny ball ∪ {one far policy} is not closed under putting one state back
-    r = np.array([[1.0, 0.0], [1.0, 0.0]])
-    r[0], r[1] = [0.0, 1.0], [1.0, 0.0]
-    old, far = np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([[0.0, 1.0], [0.0, 1.0]])
+    r = np.array([[0.0, 1.0], [1.0, 0.0]])
     beta, d = np.array([0.9, 0.1]), np.array([0.1, 0.9])
-    gains = ((far - old) * r).sum(-1)
+    game = TeamGame(np.repeat(np.eye(2)[:, None], 2, 1), r, 0.0, d)
+    old, far = (np.array([[1.0, 0.0]] * 2),), (np.array([[0.0, 1.0]] * 2),)
+    at = step_at(evaluate(game, old).A, old, old, (0,))
+    gains = hamo(far[0], at.advantage, 0) - hamo(old[0], at.advantage, 0)
     assert beta @ gains == pytest.approx(0.8)  # HAMO under β takes the far policy
-    assert d @ gains == pytest.approx(-0.8)  # and J falls by 0.8
+    assert evaluate(game, far).J - evaluate(game, old).J == pytest.approx(-0.8)  # and J falls
+    # a ball, which is closed under that, keeps the state that would lose
+    run = haml(game, old, neighbourhood=TotalVariation(1.0), sampling="uniform", iterations=1)
+    np.testing.assert_array_equal(run.policies[0][1, 0], [[0.0, 1.0], [1.0, 0.0]])
 
 
 @pytest.mark.parametrize(("mix", "after"), [(0.65, -1.0), (0.61, -1.0), (0.59, 0.0)])
