@@ -135,12 +135,13 @@ def test_relative_entropy_of_a_ball_around_zero_q_is_unbounded():
 
 
 # For p = [0, t] and q > 0: k = p ln p − p ln q − p + q, term by term. x ln x on [0, t] is [t ln t, 0] while t ≤ 1/e,
-# and [−1/e, max(0, t ln t)] beyond. A ball below 0 holds the one probability 0, where k = q.
+# and [−1/e, max(0, t ln t)] beyond. A ball below 0 holds no probability and meets no logarithm.
 @pytest.mark.parametrize(
     ("top", "q", "low", "high"),
     [
         (0.2, 1.0, 0.2 * math.log(0.2) - 0.2 + 1, 1.0),
         (0.36, 1.0, 0.36 * math.log(0.36) - 0.36 + 1, 1.0),
+        (0.5, 1.0, -1 / math.e - 0.5 + 1, 1.0),
         (0.8, 1.0, -1 / math.e - 0.8 + 1, 1.0),
         (2.0, 1.0, -1 / math.e - 2 + 1, 2 * math.log(2) + 1),
         (0.2, 0.5, 0.2 * math.log(0.2) - 0.2 + 0.5, 0.2 * math.log(2) + 0.5),
@@ -155,13 +156,13 @@ def test_relative_entropy_of_a_ball_that_touches_zero_is_the_range_of_its_terms(
     assert float(enclosure.upper()) == pytest.approx(high, abs=1e-7)
 
 
-def test_relative_entropy_of_a_ball_below_zero_is_that_of_no_probability():
+def test_relative_entropy_of_a_ball_below_zero_has_no_logarithm():
     import flint
 
-    enclosure = balls_of([flint.arb(-0.25, 0.25)], [flint.arb(3)])
-    assert enclosure.contains(3)
-    assert float(enclosure.upper()) == pytest.approx(3.5, abs=1e-7)
-    assert float(enclosure.lower()) == pytest.approx(3, abs=1e-7)
+    enclosure = balls_of([flint.arb(-0.5, 0.25)], [flint.arb(3)])
+    # k = −p + q for p in [−¾, −¼]
+    assert float(enclosure.upper()) == pytest.approx(3.75, abs=1e-7)
+    assert float(enclosure.lower()) == pytest.approx(3.25, abs=1e-7)
 
 
 def test_relative_entropy_is_unbounded_where_p_and_q_may_both_be_zero():
