@@ -301,6 +301,31 @@ def unstack(game: G) -> list[G]:
     ]
 
 
+def is_team(game: Game) -> bool:
+    """Whether all players are paid the same, to the last bit."""
+    if isinstance(game, TeamGame):
+        return True
+    payoffs = game.payoffs if isinstance(game, MatrixGame) else game.rewards
+    player = (slice(None),) * len(game.batch_shape)
+    return all(bool((payoffs[(*player, i)] == payoffs[(*player, 0)]).all()) for i in range(1, game.n))
+
+
+def as_team(game: Game) -> TeamGame:
+    """A game in which all players are paid the same as a team game; a matrix game becomes one state with γ = 0."""
+    markov = game.as_markov(0) if isinstance(game, MatrixGame) else game
+    if isinstance(markov, TeamGame):
+        return markov
+    differs = np.argwhere(np.asarray(markov.rewards != markov.rewards[:1], dtype=bool))
+    if len(differs):
+        i, s, *a = (int(x) for x in differs[0])
+        here = (s, *a)
+        raise InputError(
+            f"this takes team games, but agents 0 and {i} are paid {markov.rewards[(0, *here)]} and "
+            f"{markov.rewards[(i, *here)]} at s={s}, a={tuple(a)}: a general-sum game"
+        )
+    return markov.player(0)
+
+
 def is_zero_sum(game: MatrixGame | MarkovGame, tolerance: float = 1e-12) -> bool:
     """Whether two players' payoffs add up to 0, within ``tolerance`` of the largest (exactly for rationals)."""
     payoffs = game.payoffs if isinstance(game, MatrixGame) else game.rewards

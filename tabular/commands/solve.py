@@ -22,7 +22,7 @@ import numpy as np
 from marlcore import policies
 from marlcore.cli_config import Positional, arg, parse
 from marlcore.errors import InputError
-from marlcore.games import Game, MarkovGame, MatrixGame, TeamGame, is_zero_sum
+from marlcore.games import Game, MarkovGame, MatrixGame, TeamGame, as_team, is_team, is_zero_sum
 from marlcore.kit.tables import cell, emit
 from marlcore.policies import Policy
 from tabular.commands import markov, matrix
@@ -151,17 +151,7 @@ def values_and_gaps(game: Game, policy: Policy, config: Config) -> dict[str, Any
 
 def optimum(game: Game, policy: Policy, config: Config) -> dict[str, Any]:
     """The best joint policy of a team: policy iteration over joint actions, which is one agent with all of them."""
-    team = as_team(game)
-    assert team is not None
-    return markov.team_optimum(team)
-
-
-def as_team(game: Game) -> TeamGame | None:
-    """The game as a team game, if all players are paid the same."""
-    if isinstance(game, TeamGame):
-        return game
-    general = game.as_markov(0) if isinstance(game, MatrixGame) else game
-    return general.player(0) if (general.rewards == general.rewards[:1]).all() else None
+    return markov.team_optimum(as_team(game))
 
 
 def duality_gap(game: Game, policy: Policy, config: Config) -> dict[str, Any]:
@@ -228,15 +218,15 @@ REPORTS: dict[str, Report] = {
     ),
     "equilibrium": Report(
         "equilibrium by value iteration over stage equilibria",
-        lambda game: isinstance(game, MarkovGame) and not zero_sum(game) and as_team(game) is None,
+        lambda game: isinstance(game, MarkovGame) and not zero_sum(game) and not is_team(game),
         equilibrium,
     ),
     "equilibria": Report("equilibria", general_matrix, static_equilibria),
     "correlated": Report("best correlated equilibrium (largest sum of payoffs)", general_matrix, correlated),
-    "optimum": Report("optimum of the team", lambda game: as_team(game) is not None, optimum),
+    "optimum": Report("optimum of the team", is_team, optimum),
     "shared": Report(
         "best policy shared by all agents",
-        lambda game: isinstance(game, MatrixGame) and as_team(game) is not None and matrix.can_share(game),
+        lambda game: isinstance(game, MatrixGame) and is_team(game) and matrix.can_share(game),
         shared,
     ),
 }

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from marlcore import policies
+from marlcore import games, policies
 from marlcore.advantages import check_agents
 from marlcore.compiled import compiled
 from marlcore.errors import InputError
-from marlcore.games import Game, MatrixGame, TeamGame
+from marlcore.games import Game, TeamGame
 from marlcore.policies import Policy
 
 Order = str | Sequence[int] | Callable[[int, np.random.Generator], Sequence[int]]
@@ -31,18 +31,8 @@ def as_team(game: Game) -> TeamGame:
     """
     if game.batch_shape:
         raise InputError(f"this takes one game, not a batch of shape {game.batch_shape}: unstack it and run each")
-    markov = game.as_markov(0) if isinstance(game, MatrixGame) else game
-    if not isinstance(markov, TeamGame):
-        differs = np.argwhere(np.asarray(markov.rewards != markov.rewards[:1], dtype=bool))
-        if len(differs):
-            i, s, *a = (int(x) for x in differs[0])
-            here = (s, *a)
-            raise InputError(
-                f"this takes team games, but agents 0 and {i} are paid {markov.rewards[(0, *here)]} and "
-                f"{markov.rewards[(i, *here)]} at s={s}, a={tuple(a)}: a general-sum game"
-            )
-        markov = markov.player(0)
-    return markov if markov.kind == "float" else markov.convert("float")
+    team = games.as_team(game)
+    return team if team.kind == "float" else team.convert("float")
 
 
 def start_policy(game: TeamGame, policy: Policy) -> Policy:

@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix
 
 from marlcore import numbers
 from marlcore.errors import InputError
-from marlcore.games import MarkovGame, MatrixGame, TeamGame, is_zero_sum, stack, unstack
+from marlcore.games import MarkovGame, MatrixGame, TeamGame, as_team, is_team, is_zero_sum, stack, unstack
 
 
 def dense(rng=None, states=2, counts=(2, 2)):
@@ -160,6 +160,23 @@ def test_a_team_game_as_a_general_game_gives_everybody_the_reward():
     assert general.n == 2
     for i in range(2):
         assert (general.player(i).rewards == game.rewards).all()
+
+
+def test_team_games_are_recognised_and_others_refused_at_the_entry_that_differs():
+    team = TeamGame.random(2, (2, 3), np.random.default_rng(0))
+    general = team.as_markov()
+    assert is_team(team)
+    assert is_team(general)
+    assert (as_team(general).rewards == team.rewards).all()
+    rewards = general.rewards.copy()
+    rewards[1, 1, 0, 2] += 1e-9
+    other = MarkovGame(general.transitions, rewards, 0.9)
+    assert not is_team(other)
+    with pytest.raises(InputError, match=r"agents 0 and 1 are paid .* at s=1, a=\(0, 2\): a general-sum game"):
+        as_team(other)
+    common = MatrixGame(np.stack([np.eye(2)] * 2))
+    assert is_team(common)
+    assert as_team(common).S == 1
 
 
 def test_zero_sum_is_recognised_in_floats_and_exactly_in_rationals():
