@@ -36,11 +36,11 @@ def evaluate(game: MarkovGame | TeamGame, policy: Policy) -> Evaluation:
     V, error = np.empty_like(r_pi), 0.0
     Q, A = np.empty(rewards.shape), np.empty(rewards.shape)
     for k, r in enumerate(r_pi):
-        V[k], residual = solve_discounted(P_pi.matvec, r, gamma, P_pi.factorable(False))
+        V[k], residual = solve_discounted(P_pi.matvec, r, gamma, matrix=P_pi.factorable(False))
         error = max(error, float(np.abs(residual).max()) / (1 - gamma))
         tables = Q[k].reshape(-1), A[k].reshape(-1)
         _contract(*_parts(P), rewards[k].ravel(), V[k], gamma, game.joint_actions, *tables)
-    rho, residual = solve_discounted(P_pi.rmatvec, game.start, gamma, P_pi.factorable(True))
+    rho, residual = solve_discounted(P_pi.rmatvec, game.start, gamma, matrix=P_pi.factorable(True))
     rho_error = float(np.abs(residual).sum()) / (1 - gamma)
     J = V @ game.start
     if team:
@@ -113,6 +113,7 @@ def solve_discounted(
     matvec: Callable[[np.ndarray], np.ndarray],
     b: np.ndarray,
     gamma: float,
+    *,
     matrix: Callable[[], CSR] | None = None,
     residual_goal: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -175,7 +176,7 @@ def solve_mdp(P: CSR, rewards: np.ndarray, gamma: float, actions: np.ndarray | N
     for iteration in range(1, MAX_ITERATIONS + 1):
         P_pi = P[rows + greedy]
         direct = (lambda P_pi=P_pi: P_pi) if S <= DIRECT else None
-        V, residual = solve_discounted(P_pi.dot, rewards[np.arange(S), greedy], gamma, direct)
+        V, residual = solve_discounted(P_pi.dot, rewards[np.arange(S), greedy], gamma, matrix=direct)
         Q = rewards + gamma * (P @ V).reshape(S, count)
         best = Q.max(-1)
         own = Q[np.arange(S), greedy]

@@ -113,7 +113,7 @@ def test_a_periodic_chain_is_solved_to_round_off(direct):
     b = np.zeros(S)
     b[0] = 1.0
     matrix = (lambda: P) if direct else None
-    x, residual = sparse.solve_discounted(P.dot, b, 0.999, matrix)
+    x, residual = sparse.solve_discounted(P.dot, b, 0.999, matrix=matrix)
     # V(s) = γ^{distance to 0} / (1 − γ^S)
     distance = (-np.arange(S)) % S
     np.testing.assert_allclose(x, 0.999**distance / (1 - 0.999**S), rtol=1e-11)  # round-off over 1 − γ
