@@ -18,7 +18,7 @@ from tabular.mirror.drifts import ZERO, Clip, ForwardKL, MarginalClip, ReverseKL
         (ReverseKL(), "infinite"),
         (Clip(0.2), "undefined"),
         (MarginalClip(0.2), "undefined"),
-        (objectives.forward_kl_drift(0.5), "slope 0.5"),
+        pytest.param(objectives.forward_kl_drift(0.5), "slope 0.5", id="a plain function"),
     ],
     ids=str,
 )
