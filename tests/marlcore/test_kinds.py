@@ -98,12 +98,17 @@ def exact(request):
     return team_instance(rng, zeros=request.param == "zeros", tied=request.param == "ties")
 
 
+def ours():
+    """The primitives of marlcore (other packages may have declared theirs in this process)."""
+    return {name: declared for name, declared in PRIMITIVES.items() if name.startswith("marlcore.")}
+
+
 def test_every_primitive_has_a_case():
-    assert set(ARGUMENTS) == set(PRIMITIVES)
+    assert set(ARGUMENTS) == set(ours())
 
 
 def test_declared_kinds_are_kinds():
-    for primitive in PRIMITIVES.values():
+    for primitive in ours().values():
         assert set(primitive.kinds) <= set(KINDS)
         assert {"float", "torch", "ball"} <= set(primitive.kinds)
 
