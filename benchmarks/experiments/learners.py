@@ -151,7 +151,8 @@ def friends_and_foes() -> Result:
             {"game": game.name, "takes others for": name, "V₁": mean(trace.values[-1, :, 0, 0]), "truth": truth}
         )
     claim = (
-        "Friend-Q is right on games with a global optimum, Foe-Q on those with a saddle point, not the other way round."
+        "Friend-Q is right on games with a global optimum, Foe-Q on those with a saddle point, "
+        "and not the other way round."
     )
     return "Friend-or-Foe-Q", claim, rows
 
@@ -353,7 +354,10 @@ def anchors() -> Result:
         trace = run()
         apart = np.sqrt(sum(((p[:, :, 0] - 1 / 3) ** 2).sum(-1) for p in trace.policies))
         rows.append({"rule": name, "start": mean(apart[0]), "end": mean(apart[-1])})
-    claim = "Distance from equilibrium on rock-paper-scissors: the anchor brings it to 0, the plain step circles, the misprint diverges."
+    claim = (
+        "Distance from equilibrium on rock-paper-scissors: the anchor brings it to 0, the plain step circles, "
+        "the misprint diverges."
+    )
     return "Lagging anchor", claim, rows
 
 
@@ -397,7 +401,10 @@ def mean_fields() -> Result:
             "measured (random play: 0.5)": f"{worst:.4f}",
         }
     )
-    claim = "A taste for action 0 (0.7) and for agreement with two neighbours (0.3): exp(+βQ) improves on random play, exp(−βQ) is worse; the table is exact where rewards are pairwise means."
+    claim = (
+        "A taste for action 0 (0.7) and for agreement with two neighbours (0.3): exp(+βQ) improves on random play, "
+        "exp(−βQ) is worse; the table is exact where rewards are pairwise means."
+    )
     return "Mean-field Q", claim, rows
 
 
