@@ -129,8 +129,9 @@ def nash_q_on_grid_games() -> Result:
                 }
             )
     claim = (
-        "Hu & Wellman's values: 97.03 for both in game 1; (98.01, 49.005) or its mirror in game 2, and a "
-        "symmetric mixed one, (49.369, 49.369). “rule met”: the share of stage games that had the equilibrium asked for."
+        "Hu & Wellman's values: 97.03 for both in game 1; (98.01, 49.005) or its mirror in game 2, and a symmetric "
+        "mixed one, (49.369, 49.369). Game 1 has further equilibria, (0, 97.03) and its mirror: one agent's way crosses "
+        "every way of four moves that the other has. “rule met”: the share of stage games that had what was asked for."
     )
     return "Nash-Q on the grid games", claim, rows
 
@@ -437,8 +438,8 @@ def main(out: Path, wanted: list[str]) -> None:
     head = [
         "# What the learners do",
         "",
-        "Made by `python benchmarks/experiments/learners.py docs/experiments-learners.md`, seeds 0, 1, …; 20 seeds unless",
-        f"a column says otherwise; 95 % bootstrap intervals of means in brackets. marlcore {found['version']}.",
+        "Made by `python benchmarks/experiments/learners.py docs/experiments-learners.md`, seeds 0, 1, …; 20 seeds",
+        f"unless a column says otherwise; 95 % bootstrap intervals of means in brackets. marlcore {found['version']}.",
         "",
     ]
     parts = []
