@@ -3,8 +3,9 @@
     πᵢ ← the first best response to π̄₋ᵢ            π̄ the mean of the policies played, the one at step 0 included
 
 Brown, "Iterative solution of games by fictitious play", 1951. The averages converge in two-player zero-sum games
-(Robinson 1951), 2×n games (Berger 2005) and potential games (Monderer & Shapley 1996); on Shapley's 3×3 they cycle
-for ever from most starts (from some, simultaneous play reaches the equilibrium). The averages are ``average_policies``; the policies are pure from step 1 on.
+(Robinson 1951), 2×n games (Berger 2005) and potential games (Monderer & Shapley 1996); on Shapley's 3×3 they cycle for
+ever from most starts (from some, simultaneous play reaches the equilibrium). The averages are ``average_policies``;
+the policies are pure from step 1 on.
 """
 
 from __future__ import annotations
