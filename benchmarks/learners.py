@@ -14,15 +14,16 @@ from marlcore import library
 from marlcore.kit.benchmark import Case
 from tabular import learners
 from tabular.learners.environment import arena
+from tabular.learners.schedules import Visits
 
 STEPS = 10**6
 
 
-def python_minimax_q(game, steps, solve):
-    """Minimax-Q as one would write it: uniform exploration, α = 1/visits, one programme a step."""
+def python_minimax_q(game, steps, solve, trace):
+    """Minimax-Q as one would write it, from where ``trace`` is: explores at random, one programme a step."""
     place, rng = arena(game), np.random.default_rng(0)
     P = game.transitions
-    Q, V = np.zeros((place.S, 5, 5)), np.zeros(place.S)
+    Q, V = trace.state["memory.Q"][0].copy(), trace.values[-1, 0, 0].copy()
     visits, s = np.zeros((place.S, 5, 5)), 0
     for _ in range(steps):
         a, o = rng.integers(5), rng.integers(5)
@@ -53,6 +54,9 @@ def cases() -> list[Case]:
     soccer, grid = library.load("soccer"), library.load("grid_game_1")
     rps = library.load("rock_paper_scissors")
 
+    # ours and the peers go on from one trace, so that all meet the same games: at first they are all zeros
+    warm = learners.minimax_q(soccer, STEPS, alpha=Visits(1, 10, 0.8), record_every=STEPS)
+
     def ours(learner, game, **own):
         return lambda: learner(game, STEPS, record_every=STEPS, threads=1, **own)
 
@@ -60,17 +64,17 @@ def cases() -> list[Case]:
         return Case(name, job, amount=amount, unit="steps", group=group, **more)
 
     return [
-        case("minimax_q, soccer", ours(learners.minimax_q, soccer), "minimax_q"),
+        case("minimax_q, soccer", ours(learners.minimax_q, soccer, after=warm, alpha=Visits(1, 10, 0.8)), "minimax_q"),
         case(
             "Python + linprog",
-            lambda: python_minimax_q(soccer, 100, by_linprog),
+            lambda: python_minimax_q(soccer, 100, by_linprog, warm),
             "minimax_q",
             amount=100,
             peer=True,
         ),
         case(
             "Python + quantecon",
-            lambda: python_minimax_q(soccer, 5000, by_quantecon),
+            lambda: python_minimax_q(soccer, 5000, by_quantecon, warm),
             "minimax_q",
             amount=5000,
             peer=True,

@@ -4,7 +4,8 @@
 
 Brown, "Iterative solution of games by fictitious play", 1951. The averages converge in two-player zero-sum games
 (Robinson 1951), 2×n games (Berger 2005) and potential games (Monderer & Shapley 1996); on Shapley's 3×3 they cycle for
-ever. The averages are ``average_policies``; the policies are pure from step 1 on.
+ever from most starts (from some, simultaneous play reaches the equilibrium). The averages are ``average_policies``;
+the policies are pure from step 1 on.
 """
 
 from __future__ import annotations

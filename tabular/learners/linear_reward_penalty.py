@@ -5,9 +5,9 @@
 
 Lakshmivarahan & Narendra, "Learning algorithms for two-person zero-sum stochastic games with incomplete information",
 Mathematics of Operations Research 6, 1981. With 0 < η₂ < η₁ and η₁ + η₂ ≤ 1 the simplex is kept for every number m of
-actions. It comes near mixed equilibria with a bias: with f = E[r | p], the mean step is
-η₁ p_a (f_a − Σ p f) + η₂ Σ_{c≠a} p_c (1 − f_c)/(m − 1) − η₂ p_a (1 − f_a), whose second part vanishes at an interior
-equilibrium only when that is uniform (or r ≡ 1). The bias is of order η₂/η₁.
+actions. It comes near mixed equilibria with a bias: with f_a = E[r | a] and failure F = Σ_c p_c (1 − f_c), the mean
+step is η₁ p_a (f_a − Σ p f) + η₂ ((F − p_a (1 − f_a))/(m − 1) − p_a F). At an interior equilibrium all f are equal, and
+the second part is η₂ (1 − f)((1 − p_a)/(m − 1) − p_a): 0 only where p_a = 1/m, or f = 1. The bias is of order η₂/η₁.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
               equilibrium in C order, without one the end of the logit path (``logit_kernel``)
     OPTIMUM   the first joint action that is best for everybody at once (a global optimum), else as FIRST
     SADDLE    the first equilibrium found (pure ones in C order, then Lemke & Howson's from every label) at which nobody
-              is hurt when the others deviate, else as FIRST
+              is hurt when the others deviate, else as FIRST (a mixed one that no path ends in is missed)
 
 Payoffs are (n, J) over joint actions in C order. Hu & Wellman, "Nash Q-learning for general-sum stochastic games", JMLR
 4, 2003, definitions 12 and 13, name the last two; all global optima, and all saddle points, of a game are worth the

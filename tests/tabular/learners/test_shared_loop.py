@@ -285,3 +285,11 @@ def test_policies_stay_distributions_and_traces_hold_every_axis():
         assert trace.policies[1].shape == (4, 2, 3, 4)
         assert trace.values.shape == (4, 2, 2, 3)
         policies.check(game, tuple(p[-1, 0] for p in trace.policies))
+
+
+@pytest.mark.parametrize("name", [n for n in learners.__all__ if n[0].islower() and n != "learn"])
+def test_every_learner_passes_the_suite_of_its_extension_point(name):
+    from marlcore import conformance, registry
+
+    assert registry.summary("learners", name)
+    conformance.check("learners", name)
