@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
+from marlcore import numbers
 from marlcore.games import MarkovGame, MatrixGame, TeamGame
 from proofs_check.claim import Family
 from proofs_check.instances import Between, Choice, Instance, Layout, Reals, Rows, fixed_value
@@ -48,6 +52,56 @@ TEAM_PAIRS = Family(team_pair, SMALL)
 def team(x: Instance) -> TeamGame:
     """The team game of an instance with ``transitions``, ``rewards``, ``discount`` and ``start``."""
     return x.once("team", lambda x: TeamGame(x.transitions, x.rewards, x.discount, x.start, x.batch_shape))
+
+
+def squares(x: Instance, *differences: Any) -> Any:
+    """Σ of the squares of all entries, an entry an instance: 0 exactly where every difference is 0."""
+    lead = len(x.batch_shape)
+    total: Any = 0
+    for difference in differences:
+        if numbers.kind_of(difference) == "symbol":  # a square is expanded for nothing once its root is seen to be 0
+            import sympy
+
+            difference = np.frompyfunc(sympy.expand, 1, 1)(difference)
+        flat = difference.reshape(*difference.shape[:lead], -1) if hasattr(difference, "reshape") else difference
+        total = total + ((flat * flat).sum(-1) if hasattr(flat, "sum") else flat * flat)
+    return total
+
+
+def over_states(x: Instance, values: Any) -> Any:
+    """The smallest value along the axes behind the batch."""
+    lead = len(x.batch_shape)
+    axes = tuple(range(lead, len(values.shape)))
+    return numbers.amin(values, axes) if axes else values
+
+
+def largest(x: Instance, values: Any) -> Any:
+    """The largest value along the axes behind the batch."""
+    lead = len(x.batch_shape)
+    axes = tuple(range(lead, len(values.shape)))
+    return numbers.amax(values, axes) if axes else values
+
+
+def along(value: Any, trailing: int) -> Any:
+    """A number an instance, with axes of length one behind it."""
+    return value.reshape(*value.shape, *(1,) * trailing) if getattr(value, "shape", ()) else value
+
+
+def constant(x: Instance, text: str | int) -> Any:
+    """An exact constant in the kind of number of ``x``."""
+    return numbers.number(text, x.kind)
+
+
+def each(function: Callable[[Instance], Any]) -> Callable[[Instance], Any]:
+    """A margin for single instances, applied to each of a batch (for margins that run an algorithm or index by a maximum)."""
+
+    @functools.wraps(function)
+    def margin(x: Instance) -> Any:
+        if not x.batch_shape:
+            return function(x)
+        return np.array([float(function(x.one(k))) for k in range(x.batch_shape[0])])
+
+    return margin
 
 
 def markov(x: Instance) -> MarkovGame:

@@ -94,7 +94,9 @@ class Instance:
         try:
             return self.__dict__["values"][name]
         except KeyError:
-            raise AttributeError(f"an instance with the fields {', '.join(self.__dict__['values'])} has no {name}") from None
+            raise AttributeError(
+                f"an instance with the fields {', '.join(self.__dict__['values'])} has no {name}"
+            ) from None
 
     @property
     def kind(self) -> Kind:
@@ -112,7 +114,9 @@ class Instance:
 
     def map(self, function: Callable[[Field, Any], Any], batch_shape: tuple[int, ...]) -> Instance:
         """The same layout with ``function(field, value)`` for every array."""
-        return Instance(self.layout, over(self.layout, lambda _, s, v: function(s, v), self.values), batch_shape, self.sizes)
+        return Instance(
+            self.layout, over(self.layout, lambda _, s, v: function(s, v), self.values), batch_shape, self.sizes
+        )
 
     def one(self, index: int) -> Instance:
         """The instance at ``index`` of a batch."""
@@ -122,16 +126,21 @@ class Instance:
 
     def convert(self, kind: Kind) -> Instance:
         """The same instance in another kind of number (exact: rationals to balls, to symbols, to floats)."""
-        return self.map(lambda s, v: v if isinstance(s, Choice) else _scalar(numbers.convert(v, kind)), self.batch_shape)
+        return self.map(
+            lambda s, v: v if isinstance(s, Choice) else _scalar(numbers.convert(v, kind)), self.batch_shape
+        )
 
 
-def over(layout: Layout, function: Callable[[str, Field, Any], Any], values: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def over(
+    layout: Layout, function: Callable[[str, Field, Any], Any], values: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """``function(label, field, value)`` for every field of a layout, in its order, tuples kept as tuples."""
     made: dict[str, Any] = {}
     for name, spec in layout.items():
         if isinstance(spec, tuple):
             made[name] = tuple(
-                function(f"{name}[{i}]", part, None if values is None else values[name][i]) for i, part in enumerate(spec)
+                function(f"{name}[{i}]", part, None if values is None else values[name][i])
+                for i, part in enumerate(spec)
             )
         else:
             made[name] = function(name, spec, None if values is None else values[name])
@@ -246,7 +255,9 @@ def _exact(spec: Field, value: Any, denominator: int | None) -> Any:
         whole = _apportion(value, denominator, spec.interior)
     elif isinstance(spec, Between):
         low, high = Fraction(spec.low) * denominator, Fraction(spec.high) * denominator
-        whole = np.clip(np.asarray(whole, dtype=float), math.ceil(low), max(math.ceil(low), math.floor(high))).astype(int)
+        whole = np.clip(np.asarray(whole, dtype=float), math.ceil(low), max(math.ceil(low), math.floor(high))).astype(
+            int
+        )
         if math.ceil(low) > high:  # no multiple of 1/denominator lies inside
             return _exact(spec, value, 10 * denominator)
     made = np.frompyfunc(lambda k: numbers.number(Fraction(int(k), denominator), "rational"), 1, 1)(whole)
@@ -343,7 +354,9 @@ def _read(origin: str, label: str, spec: Field, value: Any) -> Any:
         low, high = (numbers.number(end, "rational") for end in (spec.low, spec.high))
         for index in np.ndindex(*spec.shape):
             if not low <= entries[index] <= high:
-                raise InputError(f"{origin}: {label}{list(index)} = {entries[index]} is not in [{spec.low}, {spec.high}]")
+                raise InputError(
+                    f"{origin}: {label}{list(index)} = {entries[index]} is not in [{spec.low}, {spec.high}]"
+                )
     return array
 
 

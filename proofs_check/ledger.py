@@ -43,10 +43,10 @@ def discover(names: Iterable[str] = ()) -> Found:
             claims += found
             continue
         if ours is None:
-            ours = [c for path in sorted(HOME.glob("*/*.py")) for c in _guarded(path, _id_of(path), errors)]
+            ours = [c for path in _files() for c in _guarded(path, _id_of(path), errors)]
             ours += [c for entry in registry.names("claims") for c in _installed(entry, errors)]
         chosen = [c for c in ours if c.id == name or c.id.startswith(f"{name}/") or not name]
-        if not chosen and not errors:
+        if not chosen:
             raise registry.unknown("claim", name, [c.id for c in ours])
         claims += chosen
     return Found(tuple({c.id: c for c in claims}.values()), tuple(errors))
@@ -54,10 +54,8 @@ def discover(names: Iterable[str] = ()) -> Found:
 
 def load(claim_id: str, origin: str = "") -> Claim:
     """The claim of that id; ``origin`` is its file, where it is not one of ours."""
-    target = origin if origin.endswith(".py") else claim_id
-    found = discover([target])
-    if found.errors:
-        raise InputError(found.errors[0])
+    path = Path(origin) if origin else HOME / ("/".join(claim_id.split("/")[:2]) + ".py")
+    found = Found(tuple(load_file(path, path.stem if origin else _id_of(path))), ()) if path.is_file() else discover()
     for claim in found.claims:
         if claim.id == claim_id:
             return claim
@@ -84,7 +82,9 @@ def _guarded(path: Path, name: str, errors: list[str]) -> list[Claim]:
         text = str(error)
         errors.append(text if str(path) in text else f"{path}: {text}")
     except Exception as error:  # whatever a claim file raises while it is read, the other files still run
-        line = next((f.lineno for f in reversed(traceback.extract_tb(error.__traceback__)) if f.filename == str(path)), None)
+        line = next(
+            (f.lineno for f in reversed(traceback.extract_tb(error.__traceback__)) if f.filename == str(path)), None
+        )
         where = f"{path}, line {line}" if line else str(path)
         errors.append(f"{where}: it does not import: {type(error).__name__}: {error}")
     return []
@@ -111,6 +111,10 @@ def _installed(entry: str, errors: list[str]) -> list[Claim]:
         errors.append(f"entry point {entry}: it is no Claim")
         return []
     return [dataclasses.replace(claim, id=entry)]
+
+
+def _files() -> list[Path]:
+    return [path for path in sorted(HOME.glob("*/*.py")) if not path.name.startswith("_")]
 
 
 def _id_of(path: Path) -> str:

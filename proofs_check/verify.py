@@ -1,8 +1,8 @@
 """verify, falsify, certify: the engines run on claims, and evidence becomes verdicts.
 
-    results = verify(ledger.discover().claims, budget="quick")
-    result = falsify(claim)                 deeper searches, and a witness file if it falls
-    certificate = certify(claim, instance)
+results = verify(ledger.discover().claims, budget="quick")
+result = falsify(claim)                 deeper searches, and a witness file if it falls
+certificate = certify(claim, instance)
 """
 
 from __future__ import annotations

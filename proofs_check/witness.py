@@ -67,7 +67,9 @@ def check(data: Any, origin: str, claim: Claim | None = None) -> Checked:
     if not isinstance(data, dict) or set(data) != FIELDS:
         found = set(data) if isinstance(data, dict) else set()
         wrong = sorted(found ^ FIELDS)
-        raise InputError(f"{origin}: a witness has the fields {', '.join(sorted(FIELDS))}; {wrong[0] if wrong else 'it'} is wrong")
+        raise InputError(
+            f"{origin}: a witness has the fields {', '.join(sorted(FIELDS))}; {wrong[0] if wrong else 'it'} is wrong"
+        )
     if data["format"] != FORMAT:
         raise InputError(f"{origin}: format = {data['format']!r}, but this version reads {FORMAT}")
     if claim is None:

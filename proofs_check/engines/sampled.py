@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -129,14 +128,3 @@ def _leaf_value(spec: instances.Field, whole: np.ndarray, denominator: int) -> A
         low, high = float(Fraction(spec.low)), float(Fraction(spec.high))
         return low + (high - low) * whole / denominator
     return whole / denominator
-
-
-def each(function: Callable[[Instance], Any]) -> Callable[[Instance], Any]:
-    """A margin for single instances, applied to each of a batch (for margins that run an algorithm)."""
-
-    def margin(x: Instance) -> Any:
-        if not x.batch_shape:
-            return function(x)
-        return np.array([function(x.one(k)) for k in range(x.batch_shape[0])])
-
-    return margin

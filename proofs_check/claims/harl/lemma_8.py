@@ -20,7 +20,7 @@ from marlcore.bounds import largest_advantage, lower_bound_from, paper_constant,
 from marlcore.numbers import ANALYTIC
 from marlcore.values import evaluate
 from proofs_check.claim import Claim, Family, Step
-from proofs_check.families import SMALL, team, team_pair
+from proofs_check.families import SMALL, exact_instance, team, team_pair
 from proofs_check.instances import Fixed, Instance, Layout, sample
 
 SOURCE = "Zhong et al., Heterogeneous-Agent Reinforcement Learning, JMLR 2024"
@@ -78,7 +78,7 @@ def horizon_constant(gamma: Any, eps: Any) -> Any:
 # ---------------------------------------------------------------- the chain
 
 
-CHAIN_STATES = 60
+CHAIN_STATES = 20
 
 
 def chain(states: int) -> Layout:
@@ -95,7 +95,9 @@ def chain(states: int) -> Layout:
     return layout
 
 
-def chain_seeds(rng: np.random.Generator, restarts: int, states: int = CHAIN_STATES) -> tuple[Instance, tuple[str, ...]]:
+def chain_seeds(
+    rng: np.random.Generator, restarts: int, states: int = CHAIN_STATES
+) -> tuple[Instance, tuple[str, ...]]:
     """Random rewards and policies on the chain; none of them is a violation."""
     return sample(chain(states), rng, min(restarts, 12), {"chain": states}), ()
 
@@ -190,12 +192,58 @@ horizon = _claim(
     family=WITH_CHAIN,
     note="False on long chains: the drift of a random walk shows only after many steps.",
 )
+
+
+def _portion(share: str) -> Constant:
+    """That share of C*."""
+    return lambda gamma, eps: numbers.number(share, numbers.kind_of(gamma, eps)) * sharp_constant_for(gamma, eps)
+
+
+def fork() -> Instance:
+    """s₀ forks to s₁ or s₂, whose rewards ±1 point the other way; then the end. γ = 1/50, π uniform, π̄ a step of 1/100."""
+    to = [[[0, 1, 0, 0], [0, 0, 1, 0]], [[0, 0, 0, 1]] * 2, [[0, 0, 0, 1]] * 2, [[0, 0, 0, 1]] * 2]
+    step = [["49/100", "51/100"], ["49/100", "51/100"], ["49/100", "51/100"], ["1/2", "1/2"]]
+    return exact_instance(
+        layout(4, (2,)),
+        {"states": 4, "actions": (2,)},
+        transitions=to,
+        rewards=[[0, 0], [-1, 1], [1, -1], [0, 0]],
+        discount="1/50",
+        start=[1, 0, 0, 0],
+        policy=([["1/2", "1/2"]] * 4,),
+        new=(step,),
+        order=(0,),
+    )
+
+
+nine_tenths = _claim(
+    _portion("9/10"),
+    r"\frac{9}{10} \cdot 2 \epsilon \, \mathrm{Li}_{-1/2}(\gamma)",
+    plain="Nine tenths of C* suffice for every discount.",
+    locator="a natural question about C*",
+    status="refuted",
+    expected="refuted",
+    witness=fork,
+    note="As γ → 0 the fork uses γ/Li_{−1/2}(γ) → 1 of C*: no smaller multiple holds for all γ.",
+)
+
+
+def at_nine_tenths(states: int = 3, actions: Sequence[int] = (2, 2), chain: int = 0) -> Layout:
+    """The same families with γ = 9/10."""
+    return {**layout(states, actions, chain), "discount": Fixed("9/10")}
+
+
+def _seeds_at_nine_tenths(rng: np.random.Generator, restarts: int) -> tuple[Instance, tuple[str, ...]]:
+    return sample(at_nine_tenths(chain=CHAIN_STATES), rng, min(restarts, 12), {"chain": CHAIN_STATES}), ()
+
+
 best_constant = _claim(
-    lambda gamma, eps: numbers.number("4/5", numbers.kind_of(gamma, eps)) * sharp_constant_for(gamma, eps),
-    r"\frac{4}{5} \cdot 2 \epsilon \, \mathrm{Li}_{-1/2}(\gamma)",
-    plain="What is the best constant in place of C*? Here 4/5 of it: the largest share that an instance uses is kept.",
-    locator="open; the random walk uses √(2/π) = 0.798 of C* as the horizon grows",
+    _portion("81/100"),
+    r"\frac{81}{100} \cdot 2 \epsilon \, \mathrm{Li}_{-1/2}(\gamma), \quad \gamma = \tfrac{9}{10}",
+    plain="What is the best constant in place of C* at γ = 0.9? Here 0.81·C*; the random walk uses 0.803 of C*.",
+    locator="open",
     status="conjectured",
     expected="open",
-    family=WITH_CHAIN,
+    family=Family(at_nine_tenths, SMALL, seeds=_seeds_at_nine_tenths),
+    note="The tightness is the largest share of 0.81·C* that any instance was found to use; its instance is kept.",
 )
