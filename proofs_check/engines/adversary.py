@@ -38,6 +38,8 @@ def run(claim: Claim, budget: Budget, seed: int, run: int, candidates: Candidate
     smooth = claim.smooth and "torch" in claim.numbers
     if not smooth and "float" not in claim.numbers:
         return Evidence("adversary", "not applicable", "the margin takes neither tensors nor floats")
+    if claim.kind in ("limit", "statistical") and claim.numbers == ("float",):
+        return Evidence("adversary", "not applicable", "a slow run refutes nothing about a limit")
     start = time.perf_counter()
     restarts = max(budget.restarts // claim.cost, 2)
     steps = max(budget.steps // claim.cost, 5) if not smooth else budget.steps

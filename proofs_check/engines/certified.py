@@ -122,14 +122,14 @@ def _refuted(
 
 
 def _random(claim: Claim, budget: Budget, seed: int, run: int, start: float) -> Evidence:
-    """Random instances with denominators of 12: all margins rigorously ≥ 0 (identities: 0)."""
+    """Random instances with denominators of 60: all margins rigorously ≥ 0 (identities: 0)."""
     sizes = claim.family.sizes[0]
     total = max(budget.certificates // claim.cost, 1)
     x = claim.family.sample(generator(claim, seed, run, 10_000), total, sizes)
     undecided, least, done = 0, float("inf"), 0
     begin = time.perf_counter()
     for k in range(total):
-        one = instances.exact(x.one(k), 12)
+        one = instances.exact(x.one(k), 60)
         if violated_hypotheses(claim, one):
             continue
         certificate = certify(claim, one)

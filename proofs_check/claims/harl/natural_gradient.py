@@ -24,7 +24,11 @@ def layout(actions: int = 3) -> Layout:
 
 def gradient(x: Instance) -> Any:
     """∂/∂θ Σ_a π_θ(a)A(a) = π∘(A − π·A)."""
-    return x.policy * (x.A - (x.policy * x.A).sum(-1)[..., None]) if x.batch_shape else x.policy * (x.A - (x.policy * x.A).sum())
+    return (
+        x.policy * (x.A - (x.policy * x.A).sum(-1)[..., None])
+        if x.batch_shape
+        else x.policy * (x.A - (x.policy * x.A).sum())
+    )
 
 
 def hessian_times(x: Instance, v: Any) -> Any:

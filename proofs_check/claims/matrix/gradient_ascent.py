@@ -61,9 +61,11 @@ def printed_test(x: Instance) -> Any:
 
 
 def right_test(x: Instance) -> Any:
-    """The right test squared: V_2 − V_2* does not depend on the constant."""
+    """V_2(π_1, π_2) − V_2(π_1, π_2*) minus the same without the constant."""
     match = (2 * x.p[..., 0] - 1) * (2 * x.q[..., 0] - 1)
-    return (-x.offset - match + x.offset + match) * (1 + match * match)
+    even = (2 * x.p[..., 0] - 1) * 0
+    own, against_equilibrium = -x.offset - match, -x.offset - even
+    return own - against_equilibrium + match
 
 
 def anchor() -> Layout:
