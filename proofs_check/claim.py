@@ -9,6 +9,7 @@ what the ledger ought to find (``expected``); evidence is what engines bring (``
 from __future__ import annotations
 
 import dataclasses
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -124,7 +125,16 @@ class Claim:
 
 def margin_of(claim: Claim, x: Instance) -> Any:
     """claim.margin(x), refused where it is complex, NaN or of another shape than the batch."""
-    value = claim.margin(x)
+    try:
+        value = claim.margin(x)
+    except InputError:
+        raise
+    except Exception as error:  # whatever a margin raises, the other claims still run; the cause keeps its traceback
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        raise InputError(
+            f"{claim.id}: margin fails on {x.kind} numbers: {type(error).__name__}: {' '.join(str(error).split())} "
+            f"({where.filename}, line {where.lineno})"
+        ) from error
     shape = tuple(getattr(value, "shape", ()))
     if shape != tuple(x.batch_shape):
         raise InputError(f"{claim.id}: margin has shape {shape} for a batch of shape {tuple(x.batch_shape)}")

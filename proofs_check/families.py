@@ -33,7 +33,7 @@ def team_pair(
     gamma: tuple[str, str] = ("0", "19/20"),
     interior: bool = True,
 ) -> Layout:
-    """A team game, an old policy and a new one (close to the old one in half of the samples), an order of the agents."""
+    """A team game, an old policy and a new one (close to it in half of the samples), an order of the agents."""
     tables = tuple((states, a) for a in actions)
     return {
         "transitions": Rows((states, *actions, states)),
@@ -93,7 +93,7 @@ def constant(x: Instance, text: str | int) -> Any:
 
 
 def each(function: Callable[[Instance], Any]) -> Callable[[Instance], Any]:
-    """A margin for single instances, applied to each of a batch (for margins that run an algorithm or index by a maximum)."""
+    """A margin for single instances, applied to each of a batch."""
 
     @functools.wraps(function)
     def margin(x: Instance) -> Any:

@@ -6,9 +6,9 @@
     Choice(options)        one of a few structures (an order of the agents); a batch shares one
     Fixed(value)           exact numbers that are part of the family (a graph, a game of the library)
 
-A layout is a dictionary from names to such fields, or to tuples of them (a policy has a table an agent). It is enough to
-draw instances, to search over them (softmax of logits, free reals), to round them to rationals, to give them symbols
-and to write them down; so a claim writes its layout once and every engine can use it. Instances are valid by
+A layout is a dictionary from names to such fields, or to tuples of them (a policy has a table an agent). It is enough
+to draw instances, to search over them (softmax of logits, free reals), to round them to rationals, to give them
+symbols and to write them down; so a claim writes its layout once and every engine can use it. Instances are valid by
 construction: whatever is drawn, searched or rounded satisfies the layout.
 """
 

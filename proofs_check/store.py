@@ -7,6 +7,7 @@ settings before it starts and that it ended after; one that was interrupted goes
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,10 @@ def _name(claim: Claim) -> str:
 
 
 def digest(claim: Claim) -> str:
-    """What a change of the claim's wording, kind or margin changes."""
-    code = getattr(claim.margin, "__code__", None)
-    parts = (claim.id, claim.statement, claim.kind, sorted(claim.hypotheses), code.co_code.hex() if code else "")
+    """What a change of the claim's wording, kind, hypotheses or margin changes."""
+    try:
+        code = inspect.getsource(claim.margin)
+    except (OSError, TypeError):  # typed at a prompt, or a callable object
+        code = ""
+    parts = (claim.id, claim.statement, claim.kind, sorted(claim.hypotheses), code)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""A witness file: a counterexample in exact rationals that a person can read and ``marlcore certify`` re-checks at once.
+"""A witness file: a counterexample in exact rationals that people can read and ``marlcore certify`` re-checks.
 
     {"format": 1, "claim": "harl/lemma_8/misprint", "statement": …, "violation": "…", "margin": "-1/6", "sizes": {…},
      "instance": {"transitions": [[…]], "policy": [[["1/2", "1/2"]], …], …}}
@@ -60,6 +60,17 @@ def read(path: Path | str, claim: Claim | None = None) -> Checked:
     """Re-check the witness in ``path``; whatever is wrong with it is an error of one line."""
     data = files.read_json(path)
     return check(data, str(path), claim)
+
+
+def own(claim_id: str) -> Checked:
+    """Re-check the witness that a claim of the ledger carries."""
+    from proofs_check import ledger
+
+    claim = ledger.load(claim_id)
+    if claim.witness is None:
+        raise InputError(f"{claim_id} carries no witness: make one with marlcore falsify {claim_id}")
+    x = claim.witness()
+    return Checked(claim, x, certify(claim, x))
 
 
 def check(data: Any, origin: str, claim: Claim | None = None) -> Checked:

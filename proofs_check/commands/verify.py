@@ -1,6 +1,7 @@
-"""``marlcore verify``: every claim of the ledger, or those named, through the engines; exit 1 if one is not as expected.
+"""``marlcore verify``: claims through the engines; exit 1 if one is not as expected.
 
-CLAIM is an id (``harl/lemma_8/sharp``), the start of one (``harl``), or a file with claims of your own (``my_claim.py``).
+CLAIM is an id (``harl/lemma_8/sharp``), the start of one (``harl``), or a file with claims of your own
+(``my_claim.py``).
 """
 
 from __future__ import annotations

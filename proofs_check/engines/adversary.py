@@ -1,6 +1,6 @@
 """Adversary: a search for the instance with the smallest margin over its scale, over everything free in the layout.
 
-    minimise  margin(x)/scale(x)      rows = softmax(logits), reals free, intervals through a sigmoid, choices enumerated
+    minimise  margin(x)/scale(x)      rows = softmax(logits), reals free, intervals by a sigmoid, choices listed
 
 Smooth margins: Adam through torch, all restarts in one batch, on the CPU or a GPU. Others: a (1+1) evolution strategy
 with a step size for each restart, in NumPy. Starts are random (generic and near-deterministic) or structured (the

@@ -50,6 +50,7 @@ def certify(claim: Claim, x: Instance) -> Certificate:
     if "ball" not in claim.numbers:
         raise InputError(f"{claim.id} has no certificate: its margin takes {', '.join(claim.numbers)} numbers only")
     value: Any = None
+    bits = BITS[0]
     for bits in BITS:
         with numbers.precision(bits):
             value = margin_of(claim, x.convert("ball"))
@@ -142,7 +143,7 @@ def _random(claim: Claim, budget: Budget, seed: int, run: int, start: float) -> 
     if "rational" not in claim.numbers and claim.is_identity:
         kind = "margins enclose 0"
         undecided = 0
-    scope = f"{done - undecided} exact instances, {spell_sizes(claim)}: {kind}"
+    scope = f"{done - undecided} exact instances, {spell_sizes(claim, 1)}: {kind}"
     return Evidence(
         "certified",
         "supports" if done > undecided else "silent",

@@ -31,7 +31,7 @@ def run(claim: Claim, budget: Budget, seed: int, run: int, candidates: Candidate
         return Evidence("sampled", "not applicable", "the margin takes no floats")
     total = max(budget.samples // claim.cost, 4)
     each = max(total // len(claim.family.sizes), 2)
-    start, count, worst, tight = time.perf_counter(), 0, np.inf, -np.inf
+    start, count, worst, tight, margin = time.perf_counter(), 0, np.inf, -np.inf, np.inf
     where: Instance | None = None
     seconds = 0.0
     for index, sizes in enumerate(claim.family.sizes):
@@ -92,9 +92,9 @@ def against_scale(claim: Claim, x: Instance, margins: np.ndarray) -> tuple[np.nd
     return np.where(np.isnan(relative), np.inf, relative), float(1 - finite.min()) if finite.size else -np.inf
 
 
-def spell_sizes(claim: Claim) -> str:
-    """The sizes of a family in words."""
-    shown = ["; ".join(f"{key}={value}" for key, value in sizes.items()) for sizes in claim.family.sizes]
+def spell_sizes(claim: Claim, first: int | None = None) -> str:
+    """The sizes of a family (or the ``first`` few) in words."""
+    shown = ["; ".join(f"{key}={value}" for key, value in sizes.items()) for sizes in claim.family.sizes[:first]]
     return "sizes " + " | ".join(shown) if any(shown) else "one size"
 
 

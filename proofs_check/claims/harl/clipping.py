@@ -62,6 +62,12 @@ def jensen(x: Instance) -> Any:
     return over_states(x, joint - marginal)
 
 
+def reversed_jensen(x: Instance) -> Any:
+    """The least of marginal drift minus joint drift over states."""
+    joint, marginal = _drifts(x)
+    return over_states(x, marginal - joint)
+
+
 def shift(x: Instance) -> Any:
     """E[r·M] − E[A^{i_m}] at π̂ minus the same at π: the part that would depend on π̂."""
     old = evaluate(team(x), x.policy)
@@ -76,7 +82,8 @@ def shift(x: Instance) -> Any:
 
 FAMILY = Family(layout, SIZES)
 identity = Claim(
-    statement=r"\min(rM, \mathrm{clip}(r, 1 \pm \epsilon) M) = rM - \mathrm{ReLU}((r - \mathrm{clip}(r, 1 \pm \epsilon)) M)",
+    statement=r"\min(rM, \mathrm{clip}(r, 1 \pm \epsilon) M) = rM - \mathrm{ReLU}((r -"
+    r" \mathrm{clip}(r, 1 \pm \epsilon)) M)",
     plain="The clipped objective is the plain one less a penalty that is never negative.",
     source=SOURCE,
     locator="Appendix F",
@@ -119,5 +126,18 @@ joint_is_larger = Claim(
     kind="inequality",
     margin=jensen,
     family=FAMILY,
+    numbers=KINDS,
+)
+printed_is_larger = Claim(
+    statement=r"\mathrm{ReLU}\left((r - \mathrm{clip}\, r) A^{i_{1:m}}\right)"
+    r" \ge E_{a^{-i} \sim \pi}\left[\mathrm{ReLU}((r - \mathrm{clip}\, r) M)\right]",
+    plain="The printed drift is never smaller than the one in the joint M.",
+    source="Jensen's inequality, the wrong way round",
+    locator="marlcore.objectives.marginal_clip_drift",
+    status="refuted",
+    kind="inequality",
+    margin=reversed_jensen,
+    family=FAMILY,
+    expected="refuted",
     numbers=KINDS,
 )

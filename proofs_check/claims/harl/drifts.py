@@ -84,9 +84,10 @@ def differentiate() -> Sequence[Step]:
     h, p, q = sympy.symbols("h p q", positive=True)
     inside = p * sympy.log(p / (p + h * (q - p))) + (1 - p) * sympy.log((1 - p) / (1 - p - h * (q - p)))
     return (
-        Step("For p with full support d/dh KL(p ‖ p + h(q − p)) at 0 is −Σ(q − p) = 0:", sympy.diff(inside, h).subs(h, 0)),
+        Step("For p with full support d/dh KL(p ‖ p + h(q − p)) at 0 is −Σ(q − p) = 0:",
+             sympy.diff(inside, h).subs(h, 0)),
         Step("At p = (1, 0), q = (0, 1): KL = −ln(1 − h), whose slope at 0 is 1:",
-             sympy.diff(-sympy.log(1 - h), h).subs(h, 0) - 1),
+             sympy.diff(-sympy.log(1 - h) - h, h).subs(h, 0)),
     )  # fmt: skip
 
 

@@ -3,9 +3,10 @@
     [M^{π_new^{i_m}}A_π](s) ≥ [M^{π^{i_m}}A_π](s) for every s and m   ⇒   V_new(s) ≥ V_old(s) for every s
     [M^{π̂}A_π](s) = E_{a^{i_{1:m−1}}~π_new, a^i~π̂}[A^i_π] − D^i_π(π̂ | s)
 
-Source: Zhong et al., *Heterogeneous-Agent Reinforcement Learning*, JMLR 2024 (preprint numbering). Instances satisfy the
-condition by construction: where a new row does not, the old row takes its place. ``on_average`` asks for the condition
-under ρ only, ``ball_suffices`` drops from neighbourhoods (Def. 13) that one state can be reset alone; both are false.
+Source: Zhong et al., *Heterogeneous-Agent Reinforcement Learning*, JMLR 2024 (preprint numbering). Instances satisfy
+the condition by construction: where a new row does not, the old row takes its place. ``on_average`` asks for the
+condition under ρ only, ``ball_suffices`` drops from neighbourhoods (Def. 13) that one state can be reset alone; both
+are false.
 """
 
 from __future__ import annotations
@@ -94,7 +95,8 @@ every_state = Claim(
     numbers=KINDS,
 )
 on_average = Claim(
-    statement=r"E_{s \sim \rho}[\mathcal{M}^{\pi_{new}^{i_m}} A_\pi](s) \ge 0 \ \forall m \Rightarrow V_{new}(s) \ge V_{old}(s) \ \forall s",
+    statement=r"E_{s \sim \rho}[\mathcal{M}^{\pi_{new}^{i_m}} A_\pi](s) \ge 0 \ \forall m \Rightarrow"
+    r" V_{new}(s) \ge V_{old}(s) \ \forall s",
     plain="It is enough that the operators do not fall on average over the states.",
     source="Lemma 15 read loosely",
     locator="a common reading",
@@ -106,7 +108,8 @@ on_average = Claim(
     numbers=KINDS,
 )
 ball_suffices = Claim(
-    statement=r"\mathcal{U} \supseteq \text{a ball around } \pi, \quad \pi_{new} \in \arg\max_{\mathcal{U}} E_\beta[\mathcal{M} A_\pi]"
+    statement=r"\mathcal{U} \supseteq \text{a ball around } \pi, \quad \pi_{new} \in"
+    r" \arg\max_{\mathcal{U}} E_\beta[\mathcal{M} A_\pi]"
     r" \Rightarrow J(\pi_{new}) \ge J(\pi)",
     plain="A neighbourhood needs only to contain a ball around the old policy.",
     source=SOURCE,
@@ -118,10 +121,12 @@ ball_suffices = Claim(
     expected="refuted",
     numbers=KINDS,
     witness=_beta,
-    note="γ = 0, U = a tiny ball and one far policy: under β = (.9, .1) it is taken, under d = (.1, .9) J falls by 0.8.",
+    note="γ = 0, U = a tiny ball and one far policy: under β = (.9, .1) it is taken, under d = (.1,"
+    " .9) J falls by 0.8.",
 )
 closed_under_resets = Claim(
-    statement=r"\mathcal{U} \text{ closed under resetting one state}: \quad \pi_{new} \in \arg\max_{\mathcal{U}} E_\beta[\mathcal{M} A_\pi]"
+    statement=r"\mathcal{U} \text{ closed under resetting one state}: \quad \pi_{new} \in"
+    r" \arg\max_{\mathcal{U}} E_\beta[\mathcal{M} A_\pi]"
     r" \Rightarrow J(\pi_{new}) \ge J(\pi)",
     plain="If any one state may be put back to the old policy, the maximiser gains at every state, whatever β > 0 is.",
     source="derived",

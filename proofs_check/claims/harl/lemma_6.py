@@ -122,7 +122,8 @@ one_after_the_other = Claim(
 )
 independently = Claim(
     statement=r"a^{i} \in \arg\max A^{i}(s, \cdot) \ \forall i \Rightarrow A(s, a) \ge 0",
-    plain="If each agent picks its best action by its own advantage, whatever the others pick, the joint advantage is not negative.",
+    plain="If each agent picks its best action by its own advantage, whatever the others pick, the"
+    " joint advantage is not negative.",
     source="the corollary without its predecessors",
     locator="a common reading",
     status="refuted",

@@ -122,8 +122,8 @@ def derivation() -> Sequence[Step]:
     pinsker = sympy.sqrt(2 * t * D) * eps * sympy.sqrt(2 * D)
     k = sympy.symbols("k", positive=True, integer=True)
     return (
-        Step("Let D = Σ_i D^max_KL(π^i, π̄^i) and Ā(s) = E_{a~π̄} A_π(s, a). By the advantage decomposition ΣL is E_{ρ_π} Ā."),
-        Step("By the performance difference lemma J(π̄) − J(π) = E_{ρ_π̄} Ā, so the gap is Σ_t γᵗ Σ_s (ρᵗ_π − ρᵗ_π̄)(s) Ā(s)."),
+        Step("Let D = Σ_i D^max_KL(π^i, π̄^i) and Ā(s) = E_{a~π̄} A_π(s, a). By Lemma 6 ΣL = E_{ρ_π} Ā."),
+        Step("Performance difference: J(π̄) − J(π) = E_{ρ_π̄} Ā, so the gap is Σ_t γᵗ Σ_s (ρᵗ_π − ρᵗ_π̄)(s) Ā(s)."),
         Step("Chain rule and data processing: KL(ρᵗ_π ‖ ρᵗ_π̄) ≤ tD. Pinsker: ‖ρᵗ_π − ρᵗ_π̄‖₁ ≤ √(2tD)."),
         Step("E_{a~π} A_π(s, a) = 0, so |Ā(s)| ≤ ε‖π̄ − π‖₁ ≤ ε√(2D)."),
         Step("The product at time t is 2ε√t·D:", pinsker - 2 * eps * sympy.sqrt(t) * D),
@@ -152,7 +152,8 @@ def _claim(constant: Constant, latex: str, **fields: Any) -> Claim:
 paper = _claim(
     paper_constant,
     r"\frac{4 \gamma \epsilon}{(1-\gamma)^2}",
-    plain="The return of a new joint policy is at least the old one's plus the agents' surrogates less C times their KL.",
+    plain="The return of a new joint policy is at least the old one's plus the agents' surrogates"
+    " less C times their KL.",
     locator="Lemma 8 of the preprint",
     status="proved",
     assumes=("harl/lemma_6/decomposition",),
@@ -200,7 +201,7 @@ def _portion(share: str) -> Constant:
 
 
 def fork() -> Instance:
-    """s₀ forks to s₁ or s₂, whose rewards ±1 point the other way; then the end. γ = 1/50, π uniform, π̄ a step of 1/100."""
+    """s₀ forks to s₁ or s₂, whose rewards ±1 point the other way; then the end; γ = 1/50."""
     to = [[[0, 1, 0, 0], [0, 0, 1, 0]], [[0, 0, 0, 1]] * 2, [[0, 0, 0, 1]] * 2, [[0, 0, 0, 1]] * 2]
     step = [["49/100", "51/100"], ["49/100", "51/100"], ["49/100", "51/100"], ["1/2", "1/2"]]
     return exact_instance(

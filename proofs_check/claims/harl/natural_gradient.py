@@ -2,8 +2,8 @@
 
     g = π∘(A − π·A)      H = diag(π) − ππᵀ      H A = g      x = √(2δ/(gᵀH⁺g))·H⁺g   ⇒   ½xᵀHx = δ
 
-Source: Zhong et al., *Heterogeneous-Agent Reinforcement Learning*, JMLR 2024 (the HATRPO step); Kakade, *A natural policy
-gradient*, 2001. H is singular along constants; g lies in its range, because HA = g.
+Source: Zhong et al., *Heterogeneous-Agent Reinforcement Learning*, JMLR 2024 (the HATRPO step); Kakade, *A natural
+policy gradient*, 2001. H is singular along constants; g lies in its range, because HA = g.
 """
 
 from __future__ import annotations

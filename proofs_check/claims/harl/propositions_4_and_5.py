@@ -33,7 +33,11 @@ def trap(n: int = 2) -> Layout:
 
 def shared_return(x: Instance, n: int) -> Any:
     """J when every agent plays ``x.shared``."""
-    return (joint((x.shared,) * n) * x.payoffs).reshape(*x.batch_shape, -1).sum(-1)
+    return (
+        (joint((x.shared[..., None, :],) * n)[(..., 0, *(slice(None),) * n)] * x.payoffs)
+        .reshape(*x.batch_shape, -1)
+        .sum(-1)
+    )
 
 
 def sharing(x: Instance) -> Any:
@@ -177,7 +181,8 @@ together = Claim(
     smooth=False,
 )
 one_by_one = Claim(
-    statement=r"\pi_{old}^i(0) > \tfrac35 \ \forall i \Rightarrow J(\pi_{new}) = 2 = J^* \text{ for sequential updates}",
+    statement=r"\pi_{old}^i(0) > \tfrac35 \ \forall i \Rightarrow J(\pi_{new}) = 2 = J^* \text{ for"
+    r" sequential updates}",
     plain="From the same starts agents that move one after the other reach the optimum.",
     source=SOURCE,
     locator="after Proposition 5 of the preprint",

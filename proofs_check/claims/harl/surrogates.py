@@ -131,7 +131,8 @@ zero = Claim(
     family=TEAM_PAIRS,
 )
 zero_for_any_table = Claim(
-    statement=r"\sum_s w(s) \, E_{\bar\pi^{i_{1:m-1}}, \pi^{i_m}}[A^{i_m}] = 0 \text{ for any table } Q \text{ and any } w",
+    statement=r"\sum_s w(s) \, E_{\bar\pi^{i_{1:m-1}}, \pi^{i_m}}[A^{i_m}] = 0 \text{ for any table }"
+    r" Q \text{ and any } w",
     plain="The same needs no Bellman equation and no particular state measure.",
     source=SOURCE,
     locator="after Definition 7 of the preprint",

@@ -129,7 +129,8 @@ any_start = Claim(
 )
 interior_start = Claim(
     statement=r"\max_i \left[ \max_{\pi^i} J(\pi^i, \pi_k^{-i}) - J(\pi_k) \right] \to 0",
-    plain="From a fully mixed start with d(s) > 0 the Nash gap vanishes: below a tenth of the largest reward after 300 iterations.",
+    plain="From a fully mixed start with d(s) > 0 the Nash gap vanishes: below a tenth of the"
+    " largest reward after 300 iterations.",
     source=SOURCE,
     locator="Theorem 10 of the preprint",
     status="proved",

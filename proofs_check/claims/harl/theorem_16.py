@@ -81,7 +81,8 @@ monotone = Claim(
 )
 nash_limit = Claim(
     statement=r"\max_i \left[ \max_{\pi^i} J(\pi^i, \pi_k^{-i}) - J(\pi_k) \right] \to 0",
-    plain="From a fully mixed start with d(s) > 0 the Nash gap vanishes: below a tenth of the largest reward after 200 iterations.",
+    plain="From a fully mixed start with d(s) > 0 the Nash gap vanishes: below a tenth of the"
+    " largest reward after 200 iterations.",
     source=SOURCE,
     locator="Theorem 16 (2) to (4) of the preprint",
     status="proved",

@@ -1,6 +1,6 @@
 """Theorem 9: J never falls along Algorithm 1, for every permutation and every start.
 
-    J(π_{k+1}) ≥ J(π_k)             and, with the printed C:   J(π_{k+1}) − J(π_k) ≥ (C − C*)·Σ_m D^max_KL(π_k^m, π_{k+1}^m)
+    J(π_{k+1}) ≥ J(π_k)        and, with the printed C:  J(π_{k+1}) − J(π_k) ≥ (C − C*)·Σ_m D^max_KL(π_k^m, π_{k+1}^m)
 
 Source: Zhong et al., *Heterogeneous-Agent Reinforcement Learning*, JMLR 2024 (preprint numbering). The second line is
 ours: Lemma 8 holds with C*, each step gains at least C·D in its surrogate. The update runs in floats; the policies
@@ -10,7 +10,6 @@ before and after are then taken exactly, and J is computed in rationals. ROUND_O
 from __future__ import annotations
 
 from typing import Any
-
 
 from marlcore import policies
 from marlcore.bounds import largest_advantage, paper_constant, sharp_constant_for

@@ -71,13 +71,13 @@ def non_negative(x: Instance) -> Any:
 
 def falling() -> Instance:
     """One unit that falls in the first utility."""
-    sizes = {"actions": 2, "units": 1, "least": "-1"}
+    sizes: dict[str, Any] = {"actions": 2, "units": 1, "least": "-1"}
     return exact_instance(layout(**sizes), sizes, first=[0, 1], second=[0, 1], inner=[[-1, 1]], bias=[0], outer=[1])
 
 
 def silent() -> Instance:
     """Q_tot ≡ 0 beside utilities that differ."""
-    sizes = {"actions": 2, "units": 1}
+    sizes: dict[str, Any] = {"actions": 2, "units": 1}
     return exact_instance(layout(**sizes), sizes, first=[0, 1], second=[0, 1], inner=[[0, 0]], bias=[0], outer=[0])
 
 
@@ -100,7 +100,8 @@ def climbing() -> Instance:
 
 SIZES = ({"actions": 3, "units": 2}, {"actions": 2, "units": 1}, {"actions": 4, "units": 5})
 local_maxima_are_joint = Claim(
-    statement=r"\partial f / \partial Q_i \ge 0 \Rightarrow (\arg\max Q_1, \ldots, \arg\max Q_n) \in \arg\max f(Q_1, \ldots, Q_n)",
+    statement=r"\partial f / \partial Q_i \ge 0 \Rightarrow (\arg\max Q_1, \ldots, \arg\max Q_n) \in"
+    r" \arg\max f(Q_1, \ldots, Q_n)",
     plain="With a monotone mixer the agents' own best actions form a best joint action.",
     source=SOURCE,
     locator="the IGM condition",

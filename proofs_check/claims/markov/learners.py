@@ -31,7 +31,8 @@ minimax_q_converges = _pending(
 )
 nash_q_converges = _pending(
     r"Q_t \to Q^{Nash}",
-    "Nash-Q converges when every stage game met has a global optimum, or every one a saddle point, and that is selected.",
+    "Nash-Q converges when every stage game met has a global optimum, or every one a saddle point,"
+    " and that is selected.",
     "Hu & Wellman, JMLR 2003",
     "Theorem 4",
 )

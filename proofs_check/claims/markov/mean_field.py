@@ -3,9 +3,9 @@
     |Σ_k w_k Q(s, a_j, e_k) − Q(s, a_j, ā)| ≤ (M/2)(1 − ‖ā‖²) ≤ 2M,   ā = Σ_k w_k e_k, Q(s, a_j, ·) M-smooth
 
 Source: Yang et al., *Mean field multi-agent reinforcement learning*, ICML 2018 (2M); the sharper bound is ours: for an
-M-smooth f, |E f(X) − f(E X)| ≤ (M/2) Var X, and Var of one-hot X is 1 − ‖ā‖². Here Q is any quadratic in the neighbour's
-action, M the largest absolute row sum of its Hessian (Gershgorin). Notes print the policy with exp(−βQ), and the next
-state's value with π(·|s).
+M-smooth f, |E f(X) − f(E X)| ≤ (M/2) Var X, and Var of one-hot X is 1 − ‖ā‖². Here Q is any quadratic in the
+neighbour's action, M the largest absolute row sum of its Hessian (Gershgorin). Notes print the policy with exp(−βQ),
+and the next state's value with π(·|s).
 """
 
 from __future__ import annotations

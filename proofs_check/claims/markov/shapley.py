@@ -3,8 +3,8 @@
     T V(s) = val[R(s, ·) + γ P V]          ‖TV − TW‖_∞ ≤ γ‖V − W‖_∞
     P(s'|s, a, π) = P(s'|s, a)              but P(s'|s, a_i) depends on the other agents' policies
 
-Sources: Shapley 1953; Littman 1994; Lowe et al. 2017 (MADDPG). The value of a 2×2 game is written out: the saddle point's
-if there is one, else (ad − bc)/(a + d − b − c).
+Sources: Shapley 1953; Littman 1994; Lowe et al. 2017 (MADDPG). The value of a 2×2 game is written out: the saddle
+point's if there is one, else (ad − bc)/(a + d − b − c).
 """
 
 from __future__ import annotations
@@ -108,7 +108,8 @@ def stationary_alone(x: Instance) -> Any:
 
 SIZES = ({"states": 2}, {"states": 1}, {"states": 4})
 contracts = Claim(
-    statement=r"\|T V - T W\|_\infty \le \gamma \|V - W\|_\infty, \quad T V(s) = \mathrm{val}[R(s, \cdot) + \gamma P V]",
+    statement=r"\|T V - T W\|_\infty \le \gamma \|V - W\|_\infty, \quad T V(s) = \mathrm{val}[R(s,"
+    r" \cdot) + \gamma P V]",
     plain="Shapley's operator is a contraction with modulus γ; its fixed point is the value of the game.",
     source="Shapley, Stochastic games, PNAS 1953",
     locator="the main theorem",
@@ -132,12 +133,12 @@ contracts_faster = Claim(
     numbers=KINDS,
 )
 equilibrium_is_safe = Claim(
-    statement=r"x^{* \top} R y \ge v \ \forall y",
-    plain="Minimax-Q's equilibrium policy gets at least the value against any opponent.",
+    statement=r"x^{* \top} R y = v \ \forall y \text{ in rock-paper-scissors}",
+    plain="The equilibrium policy of rock-paper-scissors gets exactly the value against any opponent.",
     source="Littman, ICML 1994",
     locator="what Minimax-Q converges to",
     status="proved",
-    kind="inequality",
+    kind="identity",
     margin=safe,
     family=Family(against),
     symbolic=({},),

@@ -134,7 +134,8 @@ iga_converges = Claim(
     numbers=KINDS,
 )
 wolf_test = Claim(
-    statement=r"\text{winning}: V_2(\pi_1, \pi_2) - V_2(\pi_1, \pi_2^*) \text{ does not change with a constant added to the payoffs}",
+    statement=r"\text{winning}: V_2(\pi_1, \pi_2) - V_2(\pi_1, \pi_2^*) \text{ does not change with a"
+    r" constant added to the payoffs}",
     plain="WoLF's test for player 2, against its own equilibrium value, does not depend on a constant in the payoffs.",
     source="Bowling & Veloso, Artificial Intelligence 136, 2002",
     locator="the WoLF principle",

@@ -2,14 +2,14 @@
 
     p_c += η r (1 − p_c),  p_j −= η r p_j          E[p'_a − p_a] = η p_a (r̄_a − Σ_b p_b r̄_b)
 
-Source: Sastry, Phansalkar & Thathachar 1994; Schwartz, *Multi-Agent Machine Learning*, 2014. Notes say that it converges
-where the only equilibria are strict pure ones. At every fixed η > 0 that fails with positive probability: in the
-prisoner's dilemma both may play "cooperate" for ever, with probability at least
+Source: Sastry, Phansalkar & Thathachar 1994; Schwartz, *Multi-Agent Machine Learning*, 2014. Notes say that it
+converges where the only equilibria are strict pure ones. At every fixed η > 0 that fails with positive probability: in
+the prisoner's dilemma both may play "cooperate" for ever, with probability at least
 
     Π_{t<T} (1 − u_t)(1 − w_t) · (1 − u_T/(ηr) − w_T/(ηr)) > 0,   u_t = (1 − p_0)(1 − ηr)ᵗ,  w_t = (1 − q_0)(1 − ηr)ᵗ
 
-by Weierstrass's inequality Π(1 − u) ≥ 1 − Σu for the tail. (For small η the probability is small; what notes lack there is
-shown by Shapley's cycle plus a strict equilibrium, for the statistical half of the ledger.)
+by Weierstrass's inequality Π(1 − u) ≥ 1 − Σu for the tail. (For small η the probability is small; what notes lack
+there is shown by Shapley's cycle plus a strict equilibrium, for the statistical half of the ledger.)
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ replicator = Claim(
     symbolic=({"actions": 3},),
 )
 converges = Claim(
-    statement=r"\text{the only equilibrium is strict and pure} \Rightarrow P(p_t \to \text{it}) = 1 \text{ at every fixed } \eta",
+    statement=r"\text{the only equilibrium is strict and pure} \Rightarrow P(p_t \to \text{it}) = 1"
+    r" \text{ at every fixed } \eta",
     plain="L_R-I converges where the only equilibria are strict pure ones.",
     source="notes on learning automata",
     locator="as stated",

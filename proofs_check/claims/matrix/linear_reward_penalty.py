@@ -2,8 +2,9 @@
 
     p_c += η₁r(1 − p_c) − η₂(1 − r)p_c        p_j += −η₁r p_j + η₂(1 − r)(1/(m−1) − p_j)
 
-Source: Schwartz, *Multi-Agent Machine Learning*, 2014. 0 < η₂ < η₁, η₁ + η₂ ≤ 1. An interior equilibrium is a rest point
-only when it is uniform (or r ≡ 1): R₁ = [[1, 0], [0, ½]], R₂ = 1 − R₁ has the equilibrium (1/3, 1/3), where it moves.
+Source: Schwartz, *Multi-Agent Machine Learning*, 2014. 0 < η₂ < η₁, η₁ + η₂ ≤ 1. An interior equilibrium is a rest
+point only when it is uniform (or r ≡ 1): R₁ = [[1, 0], [0, ½]], R₂ = 1 − R₁ has the equilibrium (1/3, 1/3), where it
+moves.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     θ_i = W e_i:   ∂J/∂W = Σ_i (∂J/∂θ_i) e_iᵀ            FuPS+ID:  first bias b + U e_i:   ∂J/∂U = Σ_i (∂J/∂b_i) e_iᵀ
     an MLP hypernetwork of last width H has more than (H+1)·P parameters for a policy of P
 
-Source: Tessera et al., *HyperMARL*, 2024. The gradient is taken by central differences of the exact return in
-rationals: J is a polynomial in the policy tables here, so a difference quotient of small degree is exact. The counts
+Source: Tessera et al., *HyperMARL*, 2024. The objective here is any quadratic of all agents' parameters, whose
+central differences are its exact derivatives, in rationals too. The counts
 refute "slightly above FuPS, far below NoPS" at team sizes: n agents without sharing have n·P.
 """
 
