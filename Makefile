@@ -15,8 +15,9 @@ export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 
 .PHONY: verify test test-all lint bench docs oracles mutants setup clean help
 
-verify: setup  ## the main job: every recorded fact of every library game
+verify: setup  ## the main job: every claim of the ledger at the quick budget (ledger.html), every fact of the library
 	$(BIN)/python -m marlcore games --check
+	$(BIN)/python -m marlcore verify --budget quick --report ledger.html
 
 test: setup  ## the tests, on all cores
 	$(BIN)/python -m pytest -n auto
@@ -53,7 +54,7 @@ $(STAMP):
 	@rm -rf $(SETUP) && mkdir -p $(SETUP) && touch $@
 
 clean:  ## remove the environment and everything that was made
-	rm -rf .venv .cache build dist site *.egg-info .pytest_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf .venv .cache build dist site ledger.html *.egg-info .pytest_cache .ruff_cache .hypothesis .benchmarks
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:

@@ -1,0 +1,1 @@
+"""Claims about Markov games and learners on them."""

@@ -1,0 +1,1 @@
+"""Claims about matrix games and learners on them."""

@@ -1,0 +1,1 @@
+"""Claims about parameter sharing and hypernetworks."""

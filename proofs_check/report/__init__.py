@@ -1,0 +1,1 @@
+"""The ledger as pages: one self-contained HTML file, and ``docs/claims.md``."""

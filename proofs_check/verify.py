@@ -1,0 +1,137 @@
+"""verify, falsify, certify: the engines run on claims, and evidence becomes verdicts.
+
+results = verify(ledger.discover().claims, budget="quick")
+result = falsify(claim)                 deeper searches, and a witness file if it falls
+certificate = certify(claim, instance)
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from marlcore.errors import InputError
+from marlcore.kit.executor import map_each
+from proofs_check import ledger, witness
+from proofs_check.claim import Claim
+from proofs_check.engines import NAMES, Budget, Candidates, budget_named
+from proofs_check.engines.certified import certify as certify
+from proofs_check.evidence import Evidence, Result
+from proofs_check.store import Store
+
+Report = Callable[[Claim, Evidence], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One claim's share of a run, small enough to travel to another process."""
+
+    claim_id: str
+    origin: str
+    budget: str
+    engines: tuple[str, ...]
+    seed: int
+    run: int
+    store: str | None
+
+
+def verify(
+    claims: Iterable[Claim],
+    budget: str = "quick",
+    engines: Sequence[str] = NAMES,
+    seed: int = 0,
+    executor: Executor | int | None = None,
+    store: Store | Path | str | None = None,
+    report: Report | None = None,
+) -> list[Result]:
+    """Run ``engines`` on ``claims``; with a store the evidence of earlier runs counts too.
+
+    ``executor`` spreads claims of the ledger over processes. Bad input in one claim is its result's ``error``.
+    """
+    claims = list(claims)
+    engines = check_engines(engines)
+    allowed = budget_named(budget)
+    place = store if isinstance(store, Store) else Store(store)
+    settings = {"claims": [c.id for c in claims], "budget": budget, "engines": engines, "seed": seed}
+    run = place.begin(settings)
+    if executor is None:
+        results = [examine(claim, allowed, engines, seed, run, place, report) for claim in claims]
+    else:
+        folder = None if place.path is None else str(place.path)
+        jobs = [Job(c.id, c.origin, budget, engines, seed, run, folder) for c in claims]
+        found = map_each(_examine_elsewhere, jobs, executor=executor, label="verifying")
+        results = [Result(c, evidence, error) for c, (evidence, error) in zip(claims, found, strict=True)]
+    place.end(run)
+    return results
+
+
+def check_engines(engines: Sequence[str]) -> tuple[str, ...]:
+    """``engines`` in the order in which they run; an unknown one is refused."""
+    for name in engines:
+        if name not in NAMES:
+            raise InputError(f"engines must be among {', '.join(NAMES)}, not {name!r}")
+    if not engines:
+        raise InputError("engines is empty: nothing would be looked at")
+    return tuple(name for name in NAMES if name in engines)
+
+
+def examine(
+    claim: Claim,
+    budget: Budget,
+    engines: Sequence[str] = NAMES,
+    seed: int = 0,
+    run: int = 0,
+    store: Store | None = None,
+    report: Report | None = None,
+) -> Result:
+    """One claim through the engines in order; what an interrupted run has already stored is not done again."""
+    store = store or Store()
+    if claim.expected == "pending":
+        return Result(claim)
+    candidates = Candidates()
+    try:
+        evidence = store.read(claim)
+        done = {e.engine for e in evidence if e.run == run} if store.path is not None else set()
+        for name in engines:
+            if name in done:
+                continue
+            engine = importlib.import_module(f"proofs_check.engines.{name}")
+            found = engine.run(claim, budget, seed, run, candidates)
+            evidence = [*evidence, found]
+            store.write(claim, evidence)
+            if found.outcome == "refutes" and (path := store.witness(claim)) is not None:
+                witness.write(path, claim, found)
+            if report is not None:
+                report(claim, found)
+    except InputError as error:
+        return Result(claim, (), _located(claim, str(error)))
+    return Result(claim, tuple(evidence))
+
+
+def falsify(claim: Claim, budget: str = "standard", seed: int = 0, path: Path | None = None) -> Result:
+    """Search for a counterexample only, and write its witness to ``path``."""
+    result = examine(claim, budget_named(budget), ("sampled", "adversary", "certified"), seed)
+    for evidence in result.evidence:
+        if evidence.outcome == "refutes" and path is not None:
+            witness.write(path, claim, evidence)
+    return result
+
+
+def refutation(result: Result) -> Evidence | None:
+    """The certified violation, if there is one."""
+    return next((e for e in result.evidence if e.outcome == "refutes"), None)
+
+
+def _located(claim: Claim, text: str) -> str:
+    return f"{claim.origin}: {text}" if claim.origin and claim.origin not in text else text
+
+
+def _examine_elsewhere(job: Job) -> tuple[tuple[Evidence, ...], str]:
+    claim = ledger.load(job.claim_id, job.origin)
+    budget: Any = budget_named(job.budget)
+    result = examine(claim, budget, job.engines, job.seed, job.run, Store(job.store))
+    return result.evidence, result.error
