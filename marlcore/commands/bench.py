@@ -32,7 +32,7 @@ class Config:
     """What ``marlcore bench`` takes."""
 
     name: Positional[Annotated[str, arg(metavar="NAME")]] = ""
-    """A benchmark (all of them unless given)."""
+    """A benchmark, or a family of them: solvers for solvers-static and solvers-markov (all of them unless given)."""
     list: bool = False
     """List the benchmarks instead of running them."""
     only: str = ""
@@ -49,7 +49,8 @@ def main(argv: Sequence[str]) -> int:
     """Run the command."""
     config = parse(Config, argv, "marlcore bench", "Times on one thread, beside those of peers.", EXAMPLE)
     found = discover()
-    if config.name and config.name not in found:
+    wanted = [name for name in sorted(found) if _means(config.name, name)]
+    if not wanted:
         raise registry.unknown("benchmark", config.name, sorted(found))
     if config.list:
         rows = [{"benchmark": name, "what": summary} for name, (summary, _) in sorted(found.items())]
@@ -61,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
     if status is not None:
         return status
     reports = {}
-    for name in [config.name] if config.name else sorted(found):
+    for name in wanted:
         chosen = [case for case in found[name][1]() if config.only in case.name]
         if chosen:
             reports[name] = benchmark.measure(chosen, config.repeats)
@@ -72,6 +73,11 @@ def main(argv: Sequence[str]) -> int:
         files.write_json(config.out, data)
     emit(data, *(report.table(name) for name, report in reports.items()), as_json=config.json)
     return 0
+
+
+def _means(asked: str, name: str) -> bool:
+    """Whether ``asked`` names the benchmark, or the family it belongs to (solvers: solvers-static, solvers-markov)."""
+    return asked in ("", name) or name.startswith(f"{asked}-")
 
 
 def discover() -> dict[str, tuple[str, Callable[[], list[Any]]]]:

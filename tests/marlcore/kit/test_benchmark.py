@@ -108,6 +108,15 @@ def test_the_command_finds_files_lists_runs_and_writes(checkout, capsys):
     assert "max" not in shown
 
 
+def test_a_family_of_benchmarks_runs_by_its_first_name(checkout, capsys):
+    (checkout / "benchmarks" / "my_sums.py").rename(checkout / "benchmarks" / "many_sums.py")
+    (checkout / "benchmarks" / "many_maxima.py").write_text((checkout / "benchmarks" / "many_sums.py").read_text())
+    assert bench.main(["many", "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)["benchmarks"]) == {"many-sums", "many-maxima"}
+    with pytest.raises(InputError, match="unknown benchmark 'man'"):
+        bench.main(["man"])
+
+
 def test_bad_names_and_files_are_refused(checkout):
     with pytest.raises(InputError, match="unknown benchmark 'my-sum'; did you mean my-sums"):
         bench.main(["my-sum"])
