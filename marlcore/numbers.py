@@ -154,6 +154,10 @@ def convert(values: Any, kind: Kind, dtype: Any = None, device: Any = None) -> A
         return array
     if kind == "float":
         return _objects(_to_float, array).astype(float) if array.dtype == object else array.astype(float)
+    if source == "rational" and kind == "ball":  # the way of every certificate: without a Fraction in between
+        import flint
+
+        return _objects(lambda x: flint.arb(x if _scalar_kind(x) else int(x)), array)
     return _objects(lambda x: number(_to_fraction(x), kind), array)
 
 

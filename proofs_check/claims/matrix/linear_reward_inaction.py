@@ -9,16 +9,18 @@ the prisoner's dilemma both may play "cooperate" for ever, with probability at l
     Π_{t<T} (1 − u_t)(1 − w_t) · (1 − u_T/(ηr) − w_T/(ηr)) > 0,   u_t = (1 − p_0)(1 − ηr)ᵗ,  w_t = (1 − q_0)(1 − ηr)ᵗ
 
 by Weierstrass's inequality Π(1 − u) ≥ 1 − Σu for the tail. (For small η the probability is small; what notes lack
-there is shown by Shapley's cycle plus a strict equilibrium, for the statistical half of the ledger.)
+there is shown by Shapley's cycle plus a strict equilibrium, a statistical claim.)
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from marlcore import numbers
 from proofs_check.claim import Claim, Family
-from proofs_check.families import along, squares
+from proofs_check.families import along, each, squares
 from proofs_check.instances import Between, Instance, Layout, Rows
 
 SOURCE = "Sastry, Phansalkar & Thathachar 1994; Schwartz, Multi-Agent Machine Learning, 2014"
@@ -65,6 +67,47 @@ def never_elsewhere(x: Instance) -> Any:
     return -probability * numbers.maximum(1 - tail, tail * 0)
 
 
+RUNS, STEPS, LEVEL = 40, 5_000, 1e-6
+
+
+def trials() -> Layout:
+    """A step size, and where the seeds of RUNS runs start."""
+    return {"eta": Between("1/50", "1/10"), "seed": Between(0, 1)}
+
+
+@each
+def misses(x: Instance) -> Any:
+    """LEVEL minus the p-value of "at least three runs in ten reach the strict equilibrium" (one-sided, binomial)."""
+    from scipy.stats import binom
+
+    from marlcore.games import MatrixGame
+    from tabular.learners import linear_reward_inaction
+
+    payoffs = np.zeros((2, 4, 4))
+    payoffs[0, :3, :3] = np.eye(3)
+    payoffs[1, :3, :3] = np.roll(np.eye(3), 1, axis=1)
+    payoffs[:, 3, 3] = 0.1
+    first = int(float(x.seed) * 2**31)
+    run = linear_reward_inaction(MatrixGame(payoffs), STEPS, range(first, first + RUNS), eta=float(x.eta))
+    reached = int(((run.policies[0][-1, :, 0, 3] > 0.5) & (run.policies[1][-1, :, 0, 3] > 0.5)).sum())
+    return LEVEL - float(binom.cdf(reached, RUNS, 0.3))
+
+
+misses_the_strict_equilibrium = Claim(
+    statement=r"P(\text{a run from uniform reaches the only strict equilibrium}) < \tfrac{3}{10}",
+    plain="On Shapley's cycle plus a strict equilibrium, L_R-I from uniform seldom reaches the strict equilibrium.",
+    source="derived against notes on learning automata",
+    locator="A = I₃ ⊕ (1/10), B = the cycle ⊕ (1/10)",
+    status="ours",
+    kind="statistical",
+    margin=misses,
+    family=Family(trials),
+    numbers=("float",),
+    cost=1000,
+    smooth=False,
+    note="One-sided binomial test of P ≥ 3/10: 40 runs of 5000 steps an instance, level 10⁻⁶; if no run ever reaches it"
+    " the test rejects with power 1 (0.7⁴⁰ < 10⁻⁶).",
+)
 replicator = Claim(
     statement=r"E[p'_a - p_a] = \eta \, p_a \left( \bar r_a - \sum_b p_b \bar r_b \right)",
     plain="The expected motion of linear reward-inaction is the replicator equation.",
