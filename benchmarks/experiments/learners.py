@@ -257,7 +257,7 @@ def mean_step(game: MatrixGame, point: np.ndarray, first: float, second: float) 
 
 def reward_penalty() -> Result:
     """The bias of L_R-P against the rest point of its mean step."""
-    two = MatrixGame([[[1, 0], [0, 0.5]], [[0, 1], [1, 0.5]]], name="THEORY's 2×2")
+    two = MatrixGame([[[1, 0], [0, 0.5]], [[0, 1], [1, 0.5]]], name="diagonal 1, ½")
     games = [
         (two, np.array([1 / 3, 2 / 3] * 2)),
         (cyclic_game(np.array([0.2, 0.3, 0.5])), np.array([0.2, 0.3, 0.5] * 2)),
@@ -413,7 +413,7 @@ def mean_fields() -> Result:
         worst = max(worst, error / bound if bound > 0 else 0.0)
     rows.append(
         {
-            "rule": "largest error/bound of C6, 2000 random quadratics",
+            "rule": "largest error over the sharper bound, 2000 random quadratics",
             "measured (random play: 0.5)": f"{worst:.4f}",
         }
     )

@@ -1,4 +1,4 @@
-"""Is a function a drift?  Its defining conditions, tested (Zhong et al., Def. 12; A14).
+"""Is a function a drift?  Its defining conditions, tested (HARL, Def. 12).
 
     D^i_π(π̂ | s, π̄) ≥ 0        D^i_π(π^i | s, π̄) = 0        d/dh D^i_π(π^i + hv | s, π̄) = 0 at h = 0, for every v
 

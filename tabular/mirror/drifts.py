@@ -1,4 +1,4 @@
-"""The drifts of mirror learning that ship, each with what its exact maximisation needs (HARL, Def. 12; THEORY A14).
+"""The drifts of mirror learning that ship, each with what its exact maximisation needs (HARL, Def. 12).
 
     zero                 D = 0                                     HAA2C, HADDPG, HATRPO
     forward KL           D = c·KL(π^i ‖ π̂^i)                       at a vertex its slope is c
@@ -120,7 +120,7 @@ class _Clipped(SeparableDrift):
 
 
 class Clip(_Clipped):
-    """The drift in the joint M that makes E_{a~π}[min(rM, clip(r)M)] a HAMO (HAPPO; A13)."""
+    """The drift in the joint M that makes E_{a~π}[min(rM, clip(r)M)] a HAMO (HAPPO; HARL, App. F)."""
 
     def __call__(self, hat: Any, at: Step) -> Any:
         """E_{a~π}[ReLU((r − clip r)M)] at every state."""

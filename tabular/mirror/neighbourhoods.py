@@ -1,4 +1,4 @@
-"""Where an update may look: everywhere, or in a ball around the old policy (HARL, Def. 13; A14).
+"""Where an update may look: everywhere, or in a ball around the old policy (HARL, Def. 13).
 
     everything           all tables
     expected KL ball     Σ_s β̂(s) KL(π^i ‖ π̂^i)(s) ≤ δ, β̂ the sampling distribution normalised   (HATRPO)

@@ -113,7 +113,7 @@ def test_friend_q_is_right_with_a_global_optimum_and_wrong_with_foes():
 
 
 def test_friends_against_a_foe_mix_jointly():
-    # Q = 1 iff a₁ = a₂ ≠ o: ½ with a joint strategy; the product of the friends' parts has ¼ (THEORY's misprint)
+    # Q = 1 iff a₁ = a₂ ≠ o: ½ with a joint strategy; the product of the friends' parts has ¼ (as misprinted)
     trace = learners.friend_or_foe_q(library.load("friends_and_foe"), 5000, 3, friends=[[1], [0], []])
     np.testing.assert_allclose(trace.values[-1, :, :2, 0], 0.5, atol=1e-9)
     np.testing.assert_allclose(trace.payoffs[-1, :, 0], 0.25, atol=1e-9)

@@ -91,7 +91,7 @@ def test_certificate_covers_wide_ranges(drift):
 
 
 def test_clip_objective_is_the_one_of_happo():
-    # E_{a~π}[min(rM, clip(r)M)] = HAMO with the joint-M drift (A13), at any candidate
+    # E_{a~π}[min(rM, clip(r)M)] = HAMO with the joint-M drift, at any candidate
     at, _ = random_step(2)
     hat = np.random.default_rng(0).dirichlet(np.ones(at.old.shape[1]), 3)
     r = hat / at.old
@@ -212,7 +212,7 @@ def test_a_forward_kl_drift_is_stuck_at_a_vertex_when_it_is_large():
 
 
 def test_a_weak_neighbourhood_breaks_monotonicity():
-    # A14: γ = 0, two states, U = a tiny ball ∪ {one far policy} is not closed under putting one state back
+    # γ = 0, two states, U = a tiny ball ∪ {one far policy} is not closed under putting one state back
     r = np.array([[0.0, 1.0], [1.0, 0.0]])
     beta, d = np.array([0.9, 0.1]), np.array([0.1, 0.9])
     game = TeamGame(np.repeat(np.eye(2)[:, None], 2, 1), r, 0.0, d)

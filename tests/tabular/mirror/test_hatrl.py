@@ -121,7 +121,7 @@ def test_nash_gap_vanishes_from_a_fully_mixed_start():
 
 
 def test_a_deterministic_policy_is_a_fixed_point():
-    # THEORY A8: C > ε/(1−γ) holds for the paper's C at γ = ½, and the Nash gap of (1, 0) against r = (0, 1) is 2
+    # C > ε/(1−γ) holds for the paper's C at γ = ½, and the Nash gap of (1, 0) against r = (0, 1) is 2
     game = TeamGame(np.ones((1, 2, 1)), np.array([[0.0, 1.0]]), 0.5)
     for penalty in ("paper", "sharp"):
         run = hatrl(game, (np.array([[1.0, 0.0]]),), 50, penalty)
@@ -134,7 +134,7 @@ def test_a_deterministic_policy_is_a_fixed_point():
 
 
 def stop_or_go():
-    """s₀: stop for 1 or go to s₁; s₁: 0 or 10; both end in s₂ (A8's second witness)."""
+    """s₀: stop for 1 or go to s₁; s₁: 0 or 10; both end in s₂ (without d(s) > 0 Theorem 10 fails)."""
     P = np.zeros((3, 2, 3))
     P[0, 0, 2] = P[0, 1, 1] = P[1, :, 2] = P[2, :, 2] = 1
     r = np.array([[1.0, 0.0], [0.0, 10.0], [0.0, 0.0]])
