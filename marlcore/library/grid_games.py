@@ -141,7 +141,7 @@ def _facts_1(gamma: Fraction) -> list[Fact]:
 
 @game(
     "grid_game_1",
-    "Two agents cross a 3×3 grid to opposite corners: many equilibria, all worth 0.99³·100 to both.",
+    "Two agents cross a 3×3 grid to opposite corners: many equilibria; going straight is worth 0.99³·100 to both.",
     _HU,
     _facts_1,
 )
