@@ -197,8 +197,8 @@ def wolf_and_phc() -> Result:
     )
     claim = (
         "WoLF-PHC converges in self-play on the first two games, PHC does not, and neither does on Shapley's. "
-        "On soccer WoLF-PHC's exploitability keeps falling, PHC's stands still at four times that (α = 0.2/(1 + t/10⁶), "
-        "δ_w = 10⁻³/(1 + t/2·10⁶), δ_l = 4δ_w = PHC's δ, ε = 0.05)."
+        "On soccer WoLF-PHC's exploitability keeps falling, PHC's stands still at four times that "
+        "(α = 0.2/(1 + t/10⁶), δ_w = 10⁻³/(1 + t/2·10⁶), δ_l = 4δ_w = PHC's δ, ε = 0.05)."
     )
     return "WoLF-PHC and PHC", claim, rows
 
