@@ -17,6 +17,7 @@ integers, fractions or strings.
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -51,7 +52,7 @@ class FactResult:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fact:
+class Fact(abc.ABC):
     """Something known about a game, with its source."""
 
     source: str
@@ -61,13 +62,13 @@ class Fact:
         """The name of the kind of fact."""
         return type(self).__name__
 
+    @abc.abstractmethod
     def describe(self) -> str:
         """The fact in one line."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def error(self, game: Any) -> Any:
         """How far the game is from the fact, 0 where it holds exactly; in the game's kind of number."""
-        raise NotImplementedError
 
     def tolerance(self, game: Any) -> Fraction:
         """The largest error at which the fact still holds."""
