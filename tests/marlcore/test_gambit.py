@@ -194,6 +194,7 @@ def test_only_one_matrix_game_of_numbers_is_written():
         (HEAD + "{ 1 1 }\n1 1e999999999", "line 2, column 3: '1e999999999' is not a number: its exponent"),
         (HEAD + "{ 1 1 }\n1 nan", "line 2, column 3: 'nan' stands where a payoff"),
         (HEAD + "{ 1 1 }\n1 -1e400", r"a\.nfg: a payoff of about ±2\^132[89] is too large for a float"),
+        (HEAD + "{ 1 1 }\n1 " + f"{2**2100 + 1}/{2**900}", r"±2\^1200 is too large for a float"),
         (HEAD + "{ 1 1 } " + "?" * 99, f"column 33: '{'[?]' * 40}' has no meaning"),
         (HEAD + '{ 1 1 } "comment', "column 33: a text without its closing quotation mark"),
         (HEAD + '{ 1 1 } { { "o" 1 } } 1', "'}' stands where a payoff"),

@@ -25,6 +25,17 @@ def test_the_certificate_holds_when_iteration_stops_early(seed, gamma):
     assert early.error == pytest.approx((early.Q.max(-1) - early.V).max() / (1 - gamma), rel=1e-12, abs=1e-12)
 
 
+def test_a_batch_that_starts_badly_is_solved_game_by_game():
+    rng = np.random.default_rng(5)
+    P, r = rng.dirichlet([1] * 3, (4, 3, 3)), rng.normal(size=(4, 3, 3))  # states as many as actions: axes may not swap
+    worst = r.argmin(-1)
+    whole = mdp.solve_mdp(P, r, 0.9, worst)
+    for k in range(4):
+        one = mdp.solve_mdp(P[k], r[k], 0.9, worst[k])
+        assert (whole.actions[k] == one.actions).all()
+        np.testing.assert_allclose(whole.V[k], one.V, rtol=1e-12)
+
+
 def test_the_certificate_of_a_batch_takes_the_largest_discount(monkeypatch):
     monkeypatch.setattr(mdp, "ROUND_OFF", 10.0)
     P, r = np.stack([ALONE, ALONE]), np.array([[[0.0, 1.0]], [[0.0, 1.0]]])

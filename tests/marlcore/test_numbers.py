@@ -29,6 +29,16 @@ def test_convert_of_object_integers_gives_floats():
     assert numbers.convert(np.array([0, 1], dtype=object), "float").dtype == float
 
 
+def test_every_exact_kind_becomes_a_ball_that_contains_it():
+    third = numbers.number("1/3", "rational")
+    for kind in ("rational", "symbol"):
+        mixed = np.array([numbers.number("1/3", kind), 2], dtype=object)
+        ball, two = numbers.convert(mixed, "ball")
+        assert ball.contains(third)
+        assert two == 2
+    assert numbers.convert(np.array([0.1]), "ball")[0].is_exact()
+
+
 def test_convert_refuses_what_has_no_exact_value():
     import flint
     import sympy
