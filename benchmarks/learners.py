@@ -20,33 +20,42 @@ STEPS = 10**6
 
 
 def python_minimax_q(game, steps, solve, trace):
-    """Minimax-Q as one would write it, from where ``trace`` is: explores at random, one programme a step."""
+    """Minimax-Q as one would write it, going on from ``trace``: ε-greedy play, one programme a step."""
     place, rng = arena(game), np.random.default_rng(0)
     P = game.transitions
     Q, V = trace.state["memory.Q"][0].copy(), trace.values[-1, 0, 0].copy()
-    visits, s = np.zeros((place.S, 5, 5)), 0
+    pi = [table[-1, 0].copy() for table in trace.policies]
+    visits, s = trace.state["pairs"][0].reshape(Q.shape).copy(), int(trace.state["position"][0, 0])
     for _ in range(steps):
-        a, o = rng.integers(5), rng.integers(5)
+        a, o = (rng.integers(5) if rng.random() < 0.2 else drawn(table[s], rng) for table in pi)
         row = (s * 5 + a) * 5 + o
         begin, end = P.indptr[row], P.indptr[row + 1]
-        s_next = P.indices[begin + np.searchsorted(np.cumsum(P.data[begin:end]), rng.random())]
+        s_next = P.indices[begin + drawn(P.data[begin:end], rng)]
+        alpha = 1 / (1 + visits[s, a, o] / 10) ** 0.8
         visits[s, a, o] += 1
-        Q[s, a, o] += (place.payoffs[s, 5 * a + o, 0] + 0.9 * V[s_next] - Q[s, a, o]) / visits[s, a, o]
-        V[s] = solve(Q[s])
+        Q[s, a, o] += alpha * (place.payoffs[s, 5 * a + o, 0] + game.discount * V[s_next] - Q[s, a, o])
+        V[s], pi[0][s], pi[1][s] = solve(Q[s])
         s = s_next
 
 
+def drawn(weights, rng):
+    """A position with these probabilities: a third of the time of ``rng.choice``."""
+    below = np.cumsum(weights)
+    return np.searchsorted(below, rng.random() * below[-1], "right")
+
+
 def by_linprog(matrix):
-    """max v subject to xᵀA ≥ v."""
+    """max v subject to xᵀA ≥ v; y is the dual solution."""
     m, k = matrix.shape
     constraints = np.hstack([-matrix.T, np.ones((k, 1))])
     mass, cost = np.append(np.ones(m), 0)[None], np.append(np.zeros(m), -1)
-    return -linprog(cost, constraints, np.zeros(k), mass, [1], [(0, None)] * m + [(None, None)]).fun
+    found = linprog(cost, constraints, np.zeros(k), mass, [1], [(0, None)] * m + [(None, None)])
+    return -found.fun, found.x[:m], -found.ineqlin.marginals
 
 
 def by_quantecon(matrix):
     """quantecon's compiled linear programme."""
-    return minmax(matrix)[0]
+    return minmax(matrix)
 
 
 def cases() -> list[Case]:
