@@ -55,6 +55,16 @@ TARGETS: dict[str, list[str]] = {
     "marlcore.values": ["tests/marlcore/test_values.py", KINDS],
 }
 """Which tests must notice a wrong in a module."""
+LEARNERS = "tests/tabular/learners/"
+_STEPWISE = (
+    *("correlated_q", "fictitious_play", "friend_or_foe_q", "giga_wolf", "gradient_ascent", "independent_q", "joint_q"),
+    *("lagging_anchor", "linear_reward_inaction", "linear_reward_penalty", "loop", "mean_field_q", "minimax_q"),
+    *("nash_q", "phc", "regret_matching", "replicator", "rows", "wolf_iga", "wolf_phc"),
+)
+TARGETS |= {f"tabular.learners.{name}": [f"{LEARNERS}test_steps.py"] for name in _STEPWISE}
+TARGETS["tabular.learners.schedules"] = [f"{LEARNERS}test_schedules.py"]
+INTERPRETED = (LEARNERS,)
+"""Tests so short that they run faster without the compiler than a mutant compiles."""
 COPIED = ("marlcore", "tabular", "deep", "proofs_check", "figures", "tests", "benchmarks", "tools")
 HEAVY = (
     *("numpy", "scipy.linalg", "scipy.sparse.linalg", "scipy.special", "scipy.optimize", "flint", "mpmath"),
@@ -294,7 +304,8 @@ class Child:
                 _in_child(tree, command, self.log, write_bytecode)
             return
         with self.log.open("wb") as log:
-            environment = {**os.environ, **({} if write_bytecode else {"PYTHONDONTWRITEBYTECODE": "1"})}
+            interpreted = {"NUMBA_DISABLE_JIT": "1"} if any(path.startswith(INTERPRETED) for path in tests) else {}
+            environment = {**os.environ, **interpreted, **({} if write_bytecode else {"PYTHONDONTWRITEBYTECODE": "1"})}
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "pytest", *command], cwd=tree, stdout=log, stderr=log, env=environment
             )
@@ -335,6 +346,10 @@ def _in_child(tree: Path, command: list[str], log: Path, write_bytecode: bool) -
         sys.path.insert(0, str(tree))
         sys.dont_write_bytecode = not write_bytecode
         _plain_hypothesis()
+        if any(path.startswith(INTERPRETED) for path in command):
+            import numba
+
+            numba.config.DISABLE_JIT = True
         import pytest
 
         status = int(pytest.main(command))

@@ -14,7 +14,6 @@ from marlcore.errors import InputError
 from marlcore.games import MarkovGame, MatrixGame, TeamGame
 from marlcore.trace import Trace
 from tabular import learners
-from tabular.learners import schedules
 from tabular.learners.environment import arena
 from tabular.learners.schedules import BLOCK, Geometric, Power, Visits
 
@@ -154,16 +153,6 @@ def test_payoffs_are_exact_values_of_the_recorded_policies():
     for r, k in ((0, 0), (2, 1)):
         J = evaluate(game, tuple(p[r, k] for p in trace.policies)).J
         np.testing.assert_array_equal(trace.payoffs[r, k], J)
-
-
-def test_schedules_have_their_closed_forms_and_do_not_depend_on_the_block():
-    for schedule, t, rate in (
-        (Geometric(1.0, 0.01**1e-6), 10**6, 0.01),
-        (Power(0.1, 1e5), 3 * 10**5, 0.025),
-        (lambda t: 1.0 / (1 + t), 7, 1 / 8),
-        (0.25, 10**7, 0.25),
-    ):
-        np.testing.assert_allclose(schedules.block("x", schedule, t // BLOCK)[t % BLOCK], rate, rtol=1e-10)
 
 
 def test_a_rate_by_visits_makes_q_the_mean_of_the_rewards():
