@@ -1,0 +1,284 @@
+"""What an environment is here: B copies of one task that step together, tensors in, tensors out.
+
+    t = env.reset()             t.obs (B, n, o)   t.state (B, s)   t.available (B, n, A)   t.alive (B, n)
+    t = env.step(actions)       t.reward (B, n)   t.terminated (B,)   t.truncated (B,)   t.final
+
+- **Actions** are ``(B, n)`` int64 (``Discrete``), ``(B, n, d)`` int64 (``MultiDiscrete``) or ``(B, n, d)`` float32
+  (``Box``). One that is out of range or not available is refused with agent and environment named, never clamped.
+- **Ends.** ``terminated`` means that nothing follows, so the value after it is 0; ``truncated`` that the clock ran
+  out, so the value after it is that of the last observation. Never both. A finished copy starts its next episode
+  within the same step: ``t.obs``, ``t.state``, ``t.available`` and ``t.alive`` are then the first of the next episode,
+  and ``t.final`` holds the last observation and state of the one that ended (rows of copies that go on have no
+  meaning; it is None when no copy ended).
+- **Seeds.** Copy b is number ``first + b`` of ``seed``; all that happens to it is a function of (seed, first + b,
+  its actions). So a batch may be cut into shards, and copy b does not notice how many others there are. ``reset()``
+  goes back to the first episode of every copy, ``reset(seed)`` to that of another seed.
+- **Padding.** Agents of unequal observation or action sizes are padded to the largest: zeros in ``obs``, False in
+  ``available``. The spec has each agent's own sizes.
+- **Dtypes.** obs, state, reward float32; masks bool; all on ``env.device``. An environment may use the memory of a
+  ``Timestep`` again at the next step: copy what you keep.
+- **State.** ``save()`` gives plain data (tensors, numbers, strings, bytes, in dicts and lists) from which ``load()``
+  goes on bit for bit; where that cannot be, ``spec.saves`` is False and both refuse.
+- **Alive** marks the agents that act. A dead agent stays in the batch with ``available`` true for its no-op only; an
+  episode's end, not the death of one agent, ends the recurrent state.
+- **Names** are ``family:task`` or ``family:task?key=value&key=value`` (``deep.envs.naming``).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from marlcore import streams
+from marlcore.errors import InputError
+
+
+@dataclass(frozen=True)
+class Discrete:
+    """Actions 0, …, n − 1."""
+
+    n: int
+
+
+@dataclass(frozen=True)
+class MultiDiscrete:
+    """A vector of d actions, the k-th from 0, …, counts[k] − 1."""
+
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Box:
+    """Vectors between ``low`` and ``high``, entry by entry."""
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+Space = Discrete | MultiDiscrete | Box
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The sizes of a task, agent by agent and padded, and what its environment promises."""
+
+    name: str
+    obs_sizes: tuple[int, ...]
+    """Each agent's own observation size."""
+    state_size: int
+    spaces: tuple[Space, ...]
+    """Each agent's own action space; all of one kind."""
+    episode_limit: int | None = None
+    discount: float | None = None
+    """The task's own γ, where it has one: an exact game is only solved by the γ that it was given."""
+    team: bool = True
+    """Whether all agents get one and the same reward."""
+    saves: bool = True
+    agent_names: tuple[str, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """What a family wants to say besides, as plain data."""
+
+    def __post_init__(self) -> None:
+        """Refuse spaces of mixed kinds and sizes that do not fit together."""
+        if not self.spaces or len(self.obs_sizes) != len(self.spaces):
+            raise InputError(
+                f"{self.name}: {len(self.obs_sizes)} observation sizes for {len(self.spaces)} action spaces"
+            )
+        if len({type(space) for space in self.spaces}) > 1:
+            raise InputError(f"{self.name}: action spaces of several kinds in one task: {self.spaces}")
+
+    @property
+    def n_agents(self) -> int:
+        """n."""
+        return len(self.spaces)
+
+    @property
+    def obs_size(self) -> int:
+        """The padded observation size o."""
+        return max(self.obs_sizes)
+
+    @property
+    def action_kind(self) -> str:
+        """``discrete``, ``multi-discrete`` or ``box``."""
+        return {Discrete: "discrete", MultiDiscrete: "multi-discrete", Box: "box"}[type(self.spaces[0])]
+
+    @property
+    def action_counts(self) -> tuple[int, ...]:
+        """The padded number of choices of each action dimension; () for a box."""
+        if self.action_kind == "box":
+            return ()
+        rows = [(s.n,) if isinstance(s, Discrete) else s.counts for s in self.spaces if not isinstance(s, Box)]
+        return tuple(max((row[k] for row in rows if k < len(row)), default=1) for k in range(max(map(len, rows))))
+
+    @property
+    def n_actions(self) -> int:
+        """A: the last axis of ``available``; the choices of all dimensions one after another, 0 for a box."""
+        return sum(self.action_counts)
+
+    @property
+    def action_size(self) -> int:
+        """d: the padded length of an action vector (1 for ``Discrete``, whose actions have no last axis)."""
+        if self.action_kind == "box":
+            return max(len(s.low) for s in self.spaces if isinstance(s, Box))
+        return len(self.action_counts)
+
+
+@dataclass(frozen=True)
+class Final:
+    """The last observation and state of the episodes that ended in this step."""
+
+    obs: Tensor
+    """(B, n, o)"""
+    state: Tensor
+    """(B, s)"""
+
+
+@dataclass(frozen=True)
+class Timestep:
+    """What all copies show after a reset or a step."""
+
+    obs: Tensor
+    """(B, n, o) float32"""
+    state: Tensor
+    """(B, s) float32"""
+    available: Tensor
+    """(B, n, A) bool"""
+    alive: Tensor
+    """(B, n) bool"""
+    reward: Tensor
+    """(B, n) float32; zeros after a reset"""
+    terminated: Tensor
+    """(B,) bool"""
+    truncated: Tensor
+    """(B,) bool"""
+    final: Final | None = None
+    info: Mapping[str, Tensor] = field(default_factory=dict)
+    """Figures of the episodes that ended in this step, each (B,): ``won``, …; read them where ``done``."""
+
+    @property
+    def done(self) -> Tensor:
+        """(B,): terminated or truncated."""
+        return self.terminated | self.truncated
+
+
+class Environment(ABC):
+    """B copies of a task. A concrete environment is final and keeps the contract of this module."""
+
+    spec: Spec
+    batch: int
+    device: torch.device
+
+    @abstractmethod
+    def reset(self, seed: int | None = None) -> Timestep:
+        """Every copy at the start of its first episode."""
+
+    @abstractmethod
+    def step(self, actions: Tensor) -> Timestep:
+        """One step of every copy; finished copies start again."""
+
+    def save(self) -> dict[str, Any]:
+        """All that the next step depends on, as plain data."""
+        raise InputError(f"{self.spec.name} cannot be saved: a run on it starts its episodes again when it is resumed")
+
+    def load(self, saved: Mapping[str, Any]) -> Timestep:
+        """Go on from what ``save`` gave; the ``Timestep`` that was current then, its reward and ends left out."""
+        raise InputError(f"{self.spec.name} cannot be loaded: a run on it starts its episodes again when it is resumed")
+
+    def close(self) -> None:  # noqa: B027 - most environments hold nothing to release
+        """Release processes and memory; a second call does nothing."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """An entry of the extension point ``environments``: the tasks of one family and how to make them."""
+
+    make: Callable[..., Environment]
+    """make(task, batch, device, seed, first, **options): the options are those of the name, text by text."""
+    tasks: Callable[[], Sequence[str]]
+    """The tasks that are known by name (any other may work as well: a file, a parameter)."""
+    examples: tuple[str, ...]
+    """The tasks that the conformance suite runs."""
+
+
+def check_actions(spec: Spec, actions: Tensor, available: Tensor) -> None:
+    """Refuse actions of a wrong shape or dtype, out of range, or not available: agent and copy are named."""
+    batch, n = available.shape[:2]
+    shape = (batch, n) if spec.action_kind == "discrete" else (batch, n, spec.action_size)
+    if tuple(actions.shape) != shape:
+        raise InputError(f"actions of {spec.name} have shape {tuple(actions.shape)} where {shape} is asked for")
+    if spec.action_kind == "box":
+        if actions.dtype != torch.float32:
+            raise InputError(f"actions of {spec.name} are {actions.dtype} where torch.float32 is asked for")
+        _check_box(spec, actions)
+        return
+    if actions.dtype != torch.int64:
+        raise InputError(f"actions of {spec.name} are {actions.dtype} where torch.int64 is asked for")
+    start = 0
+    for k, count in enumerate(spec.action_counts):
+        chosen = actions if spec.action_kind == "discrete" else actions[..., k]
+        where = "" if spec.action_kind == "discrete" else f", dimension {k}"
+        bad = (chosen < 0) | (chosen >= count)
+        if bool(bad.any()):
+            b, i = (int(x) for x in bad.nonzero()[0])
+            raise InputError(
+                f"{spec.name}: action {int(chosen[b, i])} of agent {i} in environment {b}{where} "
+                f"is not in 0..{count - 1}"
+            )
+        mask = available[..., start : start + count]
+        bad = ~mask.gather(-1, chosen[..., None])[..., 0]
+        if bool(bad.any()):
+            b, i = (int(x) for x in bad.nonzero()[0])
+            choices = mask[b, i].nonzero()[:, 0].tolist()
+            raise InputError(
+                f"{spec.name}: action {int(chosen[b, i])} of agent {i} in environment {b}{where} is not available; "
+                f"available are {choices}"
+            )
+        start += count
+
+
+def _check_box(spec: Spec, actions: Tensor) -> None:
+    if not bool(torch.isfinite(actions).all()):
+        b, i, k = (int(x) for x in (~torch.isfinite(actions)).nonzero()[0])
+        raise InputError(
+            f"{spec.name}: action {float(actions[b, i, k])} of agent {i} in environment {b}, dimension {k}"
+        )
+    low, high = bounds(spec, actions.device)
+    bad = (actions < low) | (actions > high)
+    if bool(bad.any()):
+        b, i, k = (int(x) for x in bad.nonzero()[0])
+        raise InputError(
+            f"{spec.name}: action {float(actions[b, i, k])} of agent {i} in environment {b}, dimension {k} is not in "
+            f"[{float(low[i, k])}, {float(high[i, k])}]"
+        )
+
+
+def bounds(spec: Spec, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
+    """The lower and upper ends (n, d) of a box spec; padded dimensions have none."""
+    ends = torch.tensor([-torch.inf, torch.inf], device=device).repeat(spec.n_agents, spec.action_size, 1)
+    for i, space in enumerate(spec.spaces):
+        assert isinstance(space, Box)
+        ends[i, : len(space.low), 0] = torch.tensor(space.low, device=device)
+        ends[i, : len(space.low), 1] = torch.tensor(space.high, device=device)
+    return ends[..., 0], ends[..., 1]
+
+
+def random_actions(spec: Spec, available: Tensor, seed: int, step: int) -> Tensor:
+    """Uniform among the available actions, or in the box within [−1, 1]: a function of (seed, copy, agent, step)."""
+    batch, n = available.shape[:2]
+    device = available.device
+    stream = torch.arange(batch * n, device=device).reshape(batch, n)
+    if spec.action_kind == "box":
+        low, high = (end.clamp(-1, 1) for end in bounds(spec, device))
+        draws = [streams.uniform(seed, stream, step, k) for k in range(spec.action_size)]
+        return (low + (high - low) * torch.stack(draws, -1)).float().clamp(low, high)
+    chosen, start = [], 0
+    for k, count in enumerate(spec.action_counts):
+        mask = available[..., start : start + count].double()
+        chosen.append(streams.choice(mask / mask.sum(-1, keepdim=True), seed, stream, step, k))
+        start += count
+    return chosen[0] if spec.action_kind == "discrete" else torch.stack(chosen, -1)
