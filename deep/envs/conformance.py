@@ -8,6 +8,7 @@ Each check takes a ``Family`` and makes its example tasks on the CPU; actions ar
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -24,7 +25,7 @@ FIELDS = ("obs", "state", "available", "alive", "reward", "terminated", "truncat
 def shows_what_its_spec_says(family: Family) -> None:
     """Shapes, dtypes, devices and finite values are those of the spec, at the reset and at every step."""
     for env in _each(family):
-        for t in (env.reset(), *_run(env)):
+        for t in itertools.chain([env.reset()], _run(env)):
             spec, b = env.spec, env.batch
             shapes = {
                 "obs": (b, spec.n_agents, spec.obs_size),
@@ -50,7 +51,7 @@ def pads_with_zeros_and_masks(family: Family) -> None:
     """Beyond an agent's own sizes obs is 0 and available False; every agent has an action in every dimension."""
     for env in _each(family):
         spec = env.spec
-        for t in (env.reset(), *_run(env)):
+        for t in itertools.chain([env.reset()], _run(env)):
             for i, (size, space) in enumerate(zip(spec.obs_sizes, spec.spaces, strict=True)):
                 assert bool((t.obs[:, i, size:] == 0).all()), f"{spec.name}: agent {i}'s padding is not zero"
                 start = 0
