@@ -1,0 +1,25 @@
+"""Sharing schemes by name: ``make("nops", n, body, generator)``; the contract is ``deep.sharing.scheme``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from deep.networks import Body
+from deep.sharing.fups import FuPS, FuPSID
+from deep.sharing.nops import NoPS
+from deep.sharing.scheme import Scheme
+from marlcore import registry
+
+__all__ = ["FuPS", "FuPSID", "NoPS", "Scheme", "make", "names"]
+
+
+def make(name: str, n: int, body: Body, generator: torch.Generator, **options: Any) -> Scheme:
+    """The networks of n agents under that scheme, with initial weights from the generator."""
+    return registry.load("sharing", name)(n, body, generator, **options)
+
+
+def names() -> list[str]:
+    """The schemes that are installed."""
+    return registry.names("sharing")
