@@ -25,10 +25,10 @@ def of_result(result: Result) -> Markup:
     """The claim, the verdict, and a line of evidence for each engine that ran."""
     verdict = {"verdict": SIGNS.get(result.verdict, result.verdict), "error": result.error or None}
     lines = [
-        [SIGNS.get(e.outcome, e.outcome), e.scope, e.margin, e.tightness, e.certificate or None]
+        [SIGNS.get(e.outcome, e.outcome), e.margin, e.tightness, e.scope, e.certificate or None]
         for e in result.evidence
     ]
-    columns = ["outcome", "what was looked at", "smallest margin", "tightness", "certificate"]
+    columns = ["outcome", "smallest margin", "tightness", "what was looked at", "certificate"]
     table = html.grid(lines, rows=[e.engine for e in result.evidence], columns=columns)
     claim = result.claim
     parts = [html.facts(verdict | _status(claim))] + ([table] if lines else [])
