@@ -48,7 +48,7 @@ _CONTRACTS = {
     "environments": "a Family: make(task, batch, device, seed, first, **options) -> batched environment, tasks, examples",
     "sharing": "a scheme that maps the agents of a spec to policies: parameters and who shares them",
     "algorithms": "an update of policies from a rollout, with its config",
-    "figures": "data(parameters) and draw(data) -> matplotlib Figure, with the claim that it shows",
+    "figures": "a figures.figure.Figure: data(parameters), draw(data, style) -> matplotlib Figure, title, claims",
     "drawings": "draw(trace or witness) -> matplotlib Figure",
     "benchmarks": "a function without parameters that returns the cases to time (marlcore.kit.benchmark.Case)",
     "conformance": "the checks of one extension point, each a function of the object under test that raises",
