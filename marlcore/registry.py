@@ -45,7 +45,7 @@ _CONTRACTS = {
     "learners": "learn(game, steps, seed, …) -> Trace, which can continue where it stopped",
     "drifts": "drift(hat, step) of a table (…, S, A_i) -> (…, S): ≥ 0, and 0 with zero gradient at the old policy",
     "claims": "a Claim: statement, hypotheses, generator of instances, margin that is ≥ 0 where the claim holds",
-    "environments": "a Family: make(task, batch, device, seed, first, **options) -> batched environment, tasks, examples",
+    "environments": "a Family: make(task, batch, device, seed, first, **options) -> environment; tasks; examples",
     "sharing": "a scheme that maps the agents of a spec to policies: parameters and who shares them",
     "algorithms": "an update of policies from a rollout, with its config",
     "figures": "a figures.figure.Figure: data(parameters), draw(data, style) -> matplotlib Figure, title, claims",

@@ -267,6 +267,18 @@ def bounds(spec: Spec, device: torch.device | str = "cpu") -> tuple[Tensor, Tens
     return ends[..., 0], ends[..., 1]
 
 
+def full_mask(spec: Spec, batch: int, device: torch.device | str = "cpu") -> Tensor:
+    """(B, n, A): every action that an agent has; in a dimension that it has not, choice 0."""
+    mask = torch.zeros(spec.n_agents, spec.n_actions, dtype=torch.bool)
+    for i, space in enumerate(spec.spaces):
+        own = (space.n,) if isinstance(space, Discrete) else space.counts if isinstance(space, MultiDiscrete) else ()
+        start = 0
+        for k, count in enumerate(spec.action_counts):
+            mask[i, start : start + (own[k] if k < len(own) else 1)] = True
+            start += count
+    return mask.to(device).expand(batch, -1, -1)
+
+
 def random_actions(spec: Spec, available: Tensor, seed: int, step: int) -> Tensor:
     """Uniform among the available actions, or in the box within [−1, 1]: a function of (seed, copy, agent, step)."""
     batch, n = available.shape[:2]
