@@ -8,12 +8,17 @@ A ``Body`` says the sizes; ``weights`` is a dict of tensors, name by name as in 
     (n, a, b)       a network for each agent              one batched matrix product
     (…, n, a, b)    a network for each agent and sample   weights that an observation generated
 
+(n = 1 in the last two: all agents of that sample have the same network; a bias may be (n, b) beside a weight (a, b))
 so a sharing scheme (``deep.sharing``) is a map to weights and nothing else. x is (…, n, inputs); with a GRU
 (T, B, n, inputs), hidden (B, n, H), and ``starts`` (T, B) marks the first step of an episode, at which the state is 0.
 
 The GRU is Cho et al. (2014) in the form of torch.nn.GRU: r = σ(x_r + h_r), z = σ(x_z + h_z), c = tanh(x_c + r·h_c),
 h' = (1 − z)·c + z·h; its input product is taken for all steps at once. Initial weights are orthogonal (Saxe, McClelland
 & Ganguli, 2014) with gain √2 before a relu and 5/3 before a tanh, biases 0.
+
+Two kinds of entries may stand beside those of ``shapes``: ``NAME.mask`` (n, width), 1 where a layer of an agent with
+smaller layers has units (its norm then counts those alone), and ``NAME.down`` (…, n, a, r) with ``NAME.up``
+(…, n, r, b), a low-rank increment: W + down·up.
 """
 
 from __future__ import annotations
@@ -29,6 +34,8 @@ from marlcore.errors import InputError
 
 Weights = Mapping[str, Tensor]
 ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh, "elu": torch.nn.functional.elu}
+NORM_EPSILON = 1e-5
+"""That of torch.nn.functional.layer_norm."""
 GAINS = {"relu": math.sqrt(2), "tanh": 5 / 3, "elu": 1.0}
 
 
@@ -87,7 +94,7 @@ def shapes(body: Body) -> dict[str, Shape]:
         width = body.recurrent
         found["gru.input"] = Shape((size, 3 * width), 1.0, blocks=3)
         found["gru.state"] = Shape((width, 3 * width), 1.0, blocks=3)
-        found["gru.bias"], found["gru.state_bias"] = Shape((3 * width,)), Shape((3 * width,))
+        found["gru.bias"], found["gru.state_bias"] = Shape((3 * width,), blocks=3), Shape((3 * width,), blocks=3)
         norm("gru", width)
         size = width
     for k, width in enumerate(body.head):
@@ -120,24 +127,33 @@ def apply(
     activation = ACTIVATIONS[body.activation]
     y = _norm(body, weights, "input", x)
     for k in range(len(body.hidden)):
-        y = activation(linear(y, weights[f"hidden{k}.weight"], weights[f"hidden{k}.bias"]))
+        y = activation(_layer(weights, f"hidden{k}", y))
         y = _norm(body, weights, f"hidden{k}", y)
     if body.recurrent:
         y, hidden = gru(weights, y, hidden, starts)
         y = _norm(body, weights, "gru", y)
     for k in range(len(body.head)):
-        y = activation(linear(y, weights[f"head{k}.weight"], weights[f"head{k}.bias"]))
-    return linear(y, weights["out.weight"], weights["out.bias"]), hidden
+        y = activation(_layer(weights, f"head{k}", y))
+    return _layer(weights, "out", y), hidden
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """xW + b for x (…, n, a) and W (a, b), (n, a, b) or (…, n, a, b)."""
     if weight.ndim == 2:
-        return torch.addmm(bias, x.reshape(-1, x.shape[-1]), weight).reshape(*x.shape[:-1], -1)
-    if weight.ndim == 3:
+        if bias.ndim == 1:
+            return torch.addmm(bias, x.reshape(-1, x.shape[-1]), weight).reshape(*x.shape[:-1], -1)
+        return (x.reshape(-1, x.shape[-1]) @ weight).reshape(*x.shape[:-1], -1) + bias
+    if weight.ndim == 3 and weight.shape[0] == x.shape[-2]:
         rows = x.reshape(-1, *x.shape[-2:]).transpose(0, 1)
         return torch.baddbmm(bias[:, None], rows, weight).transpose(0, 1).reshape(*x.shape[:-1], -1)
-    return (x[..., None, :] @ weight)[..., 0, :] + bias
+    return multiply(x, weight) + bias
+
+
+def multiply(x: Tensor, weight: Tensor) -> Tensor:
+    """xW for x (…, n, a) and W (…, n, a, b), or (…, 1, a, b) of all agents."""
+    if weight.shape[-3] == 1:
+        return x @ weight[..., 0, :, :]
+    return (x[..., None, :] @ weight)[..., 0, :]
 
 
 def gru(weights: Weights, x: Tensor, hidden: Tensor | None, starts: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -162,11 +178,28 @@ def gru(weights: Weights, x: Tensor, hidden: Tensor | None, starts: Tensor | Non
     return torch.stack(states), h
 
 
+def _layer(weights: Weights, name: str, x: Tensor) -> Tensor:
+    y = linear(x, weights[f"{name}.weight"], weights[f"{name}.bias"])
+    if f"{name}.down" in weights:
+        y = y + multiply(multiply(x, weights[f"{name}.down"]), weights[f"{name}.up"])
+    return y
+
+
 def _norm(body: Body, weights: Weights, name: str, x: Tensor) -> Tensor:
     if not body.norm:
         return x
-    plain = torch.nn.functional.layer_norm(x, x.shape[-1:])
+    mask = weights.get(f"{name}.mask")
+    plain = torch.nn.functional.layer_norm(x, x.shape[-1:]) if mask is None else _norm_of_some(x, mask)
     return plain * weights[f"{name}.scale"] + weights[f"{name}.shift"]
+
+
+def _norm_of_some(x: Tensor, mask: Tensor) -> Tensor:
+    """Layer normalisation of the entries where the mask is 1; 0 elsewhere."""
+    count = mask.sum(-1, keepdim=True)
+    x = torch.where(mask > 0, x, 0.0)
+    centred = (x - x.sum(-1, keepdim=True) / count) * mask
+    variance = centred.square().sum(-1, keepdim=True) / count
+    return centred * torch.rsqrt(variance + NORM_EPSILON)
 
 
 def _orthogonal(rows: int, columns: int, gain: float, generator: torch.Generator) -> Tensor:

@@ -8,11 +8,11 @@ import torch
 
 from deep.networks import Body
 from deep.sharing.fups import FuPS, FuPSID
-from deep.sharing.nops import NoPS
+from deep.sharing.nops import NoPS, sized
 from deep.sharing.scheme import Scheme
 from marlcore import registry
 
-__all__ = ["FuPS", "FuPSID", "NoPS", "Scheme", "make", "names"]
+__all__ = ["FuPS", "FuPSID", "NoPS", "Scheme", "make", "names", "sized"]
 
 
 def make(name: str, n: int, body: Body, generator: torch.Generator, **options: Any) -> Scheme:

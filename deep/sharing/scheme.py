@@ -3,26 +3,35 @@
     θ_i = scheme.weights(…)[i]          logits_i = body(θ_i, x_i)
 
     fups       θ_i = θ                    one network for all agents
-    fups_id    θ_i = θ, x_i ← (x_i, e_i)  one network that reads who it is
+    fups_id    θ_i = θ, b_i = b + W_id e_i  one network that reads who it is
     nops       θ_i free                   a network for each agent
     hyper      θ_i = h_ψ(e_i)             weights generated from an embedding of the agent
     obs_hyper  θ_i = θ + Δ_ψ(o_1, …, o_n, history)
 
-A scheme holds parameters and knows nothing of the algorithm. Algorithms ask it two things: the weights (once for an
-update, then used by batched matrix products), and whose policy a step of agent i moves. ``coupled`` schemes share
-parameters, so a step on one agent's loss moves every agent; the sequential factor M of HAPPO and HATRPO then has to
-count all agents that have moved, not only the predecessors. ``groups`` are the parameters that a step of each agent may
-move: n groups where agents are separate, one group where they are coupled.
+A scheme holds parameters and knows nothing of the algorithm. An algorithm
 
-A third party adds a scheme through the extension point ``sharing``: (n, body, generator, **options) → Scheme.
+1. asks for ``weights`` once before a rollout and once for each minibatch, and passes them to every call;
+2. takes ``initial_state(B)`` as the recurrent state (None where the scheme keeps none), hands it from step to step, and
+   stores it with the samples; the width of the state is the scheme's business (``state_size``);
+3. cuts minibatches along B and not along T where the scheme is ``sequential``;
+4. hands over observations through ``select``: a ``centralised`` scheme reads all agents' whenever one acts;
+5. steps agent i's optimiser, made of ``optimiser_groups(i, lr)``. ``coupled`` schemes share parameters, so a step on
+   one agent's loss moves every agent; the sequential factor M of HAPPO and HATRPO then has to count all agents that
+   have moved, not only the predecessors. ``groups`` are the parameters that a step of each agent may move: n groups
+   where agents are separate, one group where they are coupled;
+6. adds ``terms(kl)`` to the loss of the forward pass that came last, and says ``after_step()`` behind every step of an
+   optimiser and ``after_update()`` when all epochs on a rollout are done.
+
+A third party adds a scheme through the extension point ``sharing``: (n, body, generator, **options) → Scheme, and
+checks it by ``conformance.check("sharing", …)``.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from deep.networks import Body, Weights, apply
@@ -38,6 +47,8 @@ class Scheme(nn.Module, ABC):
     """Whether the weights depend on observations (``obs_hyper``): then they are generated for each sample."""
     centralised: bool = False
     """Whether an agent's network reads other agents' observations when it acts."""
+    context: int = 0
+    """How many numbers the scheme reads behind the body's inputs (the previous action and reward, say)."""
 
     def __init__(self, n: int, body: Body) -> None:
         super().__init__()
@@ -47,7 +58,11 @@ class Scheme(nn.Module, ABC):
 
     @abstractmethod
     def weights(self, agents: Sequence[int] | None = None) -> Weights:
-        """The weights of those agents (all by default): (a, b) if they are one network, (n, a, b) otherwise."""
+        """The weights of those agents (all by default): (a, b) if they are one network, (n, a, b) otherwise.
+
+        A bias may be each agent's own (n, b) beside a weight (a, b) that is everybody's. Of a ``conditioned`` scheme
+        these are the weights before anything is observed; ``forward`` adds the increments.
+        """
 
     @abstractmethod
     def groups(self) -> list[list[nn.Parameter]]:
@@ -61,27 +76,56 @@ class Scheme(nn.Module, ABC):
         agents: Sequence[int] | None = None,
         weights: Weights | None = None,
     ) -> tuple[Tensor, Tensor | None]:
-        """Outputs (…, n, outputs) and the recurrent state for inputs (…, n, inputs) of those agents.
+        """Outputs (…, n, outputs) and the recurrent state for inputs (…, n, inputs + context) of those agents.
 
-        ``weights`` are those of an earlier ``weights(agents)``: a rollout asks once and passes them at every step.
+        ``weights`` are those of an earlier ``weights(agents)``. A sequential scheme reads x (T, B, n, ·), ``hidden``
+        (B, n, state_size) and ``starts`` (T, B), which marks first steps of episodes: there the state is the initial
+        one. A centralised scheme takes x and ``hidden`` of all agents and returns the outputs of ``agents``, and the
+        state of all.
         """
         chosen = self.weights(agents) if weights is None else weights
-        return apply(self.body, chosen, self.inputs(x, agents), hidden, starts)
+        return apply(self.body, chosen, x, hidden, starts)
 
-    def inputs(self, x: Tensor, agents: Sequence[int] | None = None) -> Tensor:
-        """What the body reads."""
-        del agents
-        return x
+    def select(self, x: Tensor, agents: Sequence[int]) -> Tensor:
+        """What ``forward(…, agents=agents)`` takes, observations or states, out of (…, n, ·)."""
+        return x if self.centralised else x[..., list(agents), :]
+
+    @property
+    def state_size(self) -> int:
+        """The width of the recurrent state; 0 without one."""
+        return self.body.recurrent
+
+    @property
+    def sequential(self) -> bool:
+        """Whether a step's outputs, or the terms of the loss, depend on the steps before it."""
+        return self.state_size > 0
+
+    @property
+    def execution(self) -> str:
+        """Which kind of execution this is, for the run's record."""
+        return "centralised" if self.centralised else "decentralised"
 
     def initial_state(self, batch: int) -> Tensor | None:
-        """The recurrent state (B, n, H) before the first step; None without recurrence."""
-        if not self.body.recurrent:
+        """The recurrent state (B, n, state_size) at the start of an episode; None if the scheme is not sequential."""
+        if not self.sequential:
             return None
-        return next(self.parameters()).new_zeros(batch, self.n, self.body.recurrent)
+        return next(self.parameters()).new_zeros(batch, self.n, self.state_size)
 
+    def optimiser_groups(self, group: int, lr: float) -> list[dict[str, Any]]:
+        """``groups()[group]`` as torch's parameter groups, each with its name and its learning rate."""
+        return [{"name": "theta", "params": self.groups()[group], "lr": lr}]
 
-def one_hot(x: Tensor, n: int, agents: Sequence[int] | None) -> Tensor:
-    """(…, n, n): the unit vectors of the agents, shaped to stand beside x (…, n, inputs)."""
-    eye = torch.eye(n, dtype=x.dtype, device=x.device)
-    chosen = eye if agents is None else eye[list(agents)]
-    return chosen.expand(*x.shape[:-1], n)
+    def terms(self, kl: Tensor | None = None) -> dict[str, Tensor]:
+        """Named scalars to add to the loss, each times its coefficient already; none by default.
+
+        They belong to the last forward pass that recorded gradients, and are given once. ``kl`` is the mean of
+        KL(π_old ‖ π_new) over that pass's alive entries, with its gradient.
+        """
+        del kl
+        return {}
+
+    def after_step(self) -> None:
+        """Called behind every step of an optimiser (target networks)."""
+
+    def after_update(self) -> None:
+        """Called when all epochs on a rollout are done (the last K policies)."""

@@ -1,10 +1,14 @@
 """What each sharing scheme promises: who shares, whom a step moves, the same outputs from weights asked for once."""
 
+import dataclasses
+
 import pytest
 import torch
 
 from deep import sharing
-from deep.networks import Body, count
+from deep.networks import Body, apply, count
+from deep.sharing.nops import NoPS, sized
+from marlcore.errors import InputError
 
 N, BODY = 3, Body(4, 2, (6,), gain=1.0)
 
@@ -53,5 +57,84 @@ def test_shared_networks_agree_without_an_id_and_differ_with_one():
 def test_parameter_counts():
     P = count(BODY)
     counts = {name: sum(p.numel() for p in scheme(name).parameters()) for name in ("fups", "fups_id", "nops")}
-    # the id adds its columns to the first layer and to the input's norm
-    assert counts == {"fups": P, "fups_id": P + N * 6 + 2 * N, "nops": N * P}
+    # the id adds its rows to the first layer
+    assert counts == {"fups": P, "fups_id": P + N * 6, "nops": N * P}
+
+
+def test_the_id_shifts_the_first_bias_by_the_same_amount_whatever_the_observation():
+    body = Body(4, 5, (), gain=1.0)
+    s = sharing.make("fups_id", N, body, torch.Generator().manual_seed(0))
+    x = inputs()[:, :1].expand(-1, N, -1)
+    out = s(x)[0]
+    shift = out[:, 1:] - out[:, :1]
+    torch.testing.assert_close(shift, shift[:1].expand_as(shift), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(shift[0], s.identity[1:] - s.identity[:1], rtol=1e-5, atol=1e-6)
+
+
+def test_the_id_is_a_unit_vector_beside_the_normalised_observation():
+    body = Body(4, 2, (6,))
+    s = sharing.make("fups_id", N, body, torch.Generator().manual_seed(0))
+    w, x = s.weights(), inputs()
+    plain = torch.nn.functional.layer_norm(x, (4,)) * w["input.scale"] + w["input.shift"]
+    beside = torch.cat([plain, torch.eye(N).expand(5, -1, -1)], -1)
+    y = torch.relu(beside @ torch.cat([w["hidden0.weight"], s.identity]) + s.theta["hidden0_bias"])
+    y = torch.nn.functional.layer_norm(y, (6,)) * w["hidden0.scale"] + w["hidden0.shift"]
+    torch.testing.assert_close(s(x)[0], y @ w["out.weight"] + w["out.bias"], rtol=1e-5, atol=1e-6)
+    both = torch.cat([w["hidden0.weight"], s.identity])
+    torch.testing.assert_close(both.T @ both, 2 * torch.eye(6), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(Body(5, 4, (6, 8), gain=1.0), id="mlp"),
+        pytest.param(Body(5, 4, (6, 8), gain=1.0, norm=False, activation="tanh"), id="plain"),
+        pytest.param(Body(5, 4, (6,), recurrent=7, head=(5,), gain=1.0), id="gru"),
+    ],
+)
+def test_agents_of_unequal_sizes_run_as_their_own_networks(body):
+    bodies = sized(
+        body, N, inputs=(5, 3, 4), outputs=(4, 2, 1), hidden=[(3, 4)[: len(body.hidden)]] * 2 + [body.hidden]
+    )
+    bodies = tuple(dataclasses.replace(b, recurrent=body.recurrent and 3 + i) for i, b in enumerate(bodies))
+    s = NoPS(N, body, torch.Generator().manual_seed(0), bodies=bodies).double()
+    with torch.no_grad():
+        for p in s.parameters():
+            p.add_(0.3 * torch.randn(p.shape, dtype=p.dtype, generator=torch.Generator().manual_seed(p.numel())))
+    x = torch.randn(6, 2, N, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    state = s.initial_state(2)
+    out, last = s(x, state)
+    assert out.shape == (6, 2, N, 4)
+    for i, own in enumerate(bodies):
+        alone, hidden = apply(own, s.own(i), x[:, :, i : i + 1, : own.inputs])
+        torch.testing.assert_close(out[:, :, i : i + 1, : own.outputs], alone, rtol=1e-12, atol=1e-12)
+        assert not out[:, :, i, own.outputs :].any()
+        if hidden is not None:
+            torch.testing.assert_close(last[:, i : i + 1, : own.recurrent], hidden, rtol=1e-12, atol=1e-12)
+            assert not last[:, i, own.recurrent :].any()
+    # what stands in the padding of x is not read, and parameters are each agent's own sizes: no padding is trained
+    other = x.clone()
+    other[:, :, 1, 3:] = 9.0
+    torch.testing.assert_close(s(other, state)[0], out)
+    assert [sum(p.numel() for p in group) for group in s.groups()] == [count(own) for own in bodies]
+    s(x, state)[0].square().sum().backward()
+    assert all(p.grad is not None and float(p.grad.abs().sum()) > 0 for p in s.parameters())
+
+
+def test_agents_of_unequal_sizes_must_fit_the_padded_body():
+    with pytest.raises(InputError, match=r"bodies\[1\] must differ from body in sizes only"):
+        NoPS(2, BODY, torch.Generator(), bodies=(BODY, dataclasses.replace(BODY, hidden=(6, 6))))
+    with pytest.raises(InputError, match=r"bodies\[0\] reads 5 inputs"):
+        NoPS(2, BODY, torch.Generator(), bodies=sized(BODY, 2, inputs=(5, 4)))
+    with pytest.raises(InputError, match="hidden has 1 entries for 2 agents"):
+        sized(BODY, 2, hidden=[(3,)])
+
+
+def test_defaults_of_the_contract():
+    s = scheme("fups", dataclasses.replace(BODY, recurrent=5))
+    assert (s.state_size, s.sequential, s.execution, s.terms()) == (5, True, "decentralised", {})
+    assert s.initial_state(7).shape == (7, N, 5)
+    assert scheme("fups").initial_state(7) is None
+    (group,) = s.optimiser_groups(0, 3e-4)
+    assert group["lr"] == 3e-4
+    assert {id(p) for p in group["params"]} == {id(p) for p in s.parameters()}
