@@ -28,14 +28,18 @@ checks it by ``conformance.check("sharing", …)``.
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
 from deep.networks import Body, Weights, apply
+from marlcore import registry
 from marlcore.errors import InputError
+
+Options = TypeVar("Options")
 
 
 class Scheme(nn.Module, ABC):
@@ -129,3 +133,12 @@ class Scheme(nn.Module, ABC):
 
     def after_update(self) -> None:
         """Called when all epochs on a rollout are done (the last K policies)."""
+
+
+def options_of(kind: type[Options], name: str, given: Mapping[str, Any]) -> Options:
+    """The frozen dataclass of a scheme's options from keywords; one that it does not have is refused."""
+    known = [field.name for field in dataclasses.fields(kind)]  # pyright: ignore[reportArgumentType]
+    for key in given:
+        if key not in known:
+            raise registry.unknown(f"option of {name}", key, known)
+    return kind(**given)
