@@ -5,9 +5,9 @@
 
 Source: *Heterogeneous-Agent Reinforcement Learning* (JMLR 2024), Algorithm HATRPO. The KL is the true one: a
 categorical's is weighted by its probabilities, a Gaussian's closed; its mean is over living agents. Hx is a product of
-second derivatives, H⁻¹g comes from conjugate gradients (Hestenes & Stiefel, 1952) that stop at a residual of ``tolerance``·‖g‖
-or after ``iterations``, and the residual that is reached is recorded. H is singular along whatever does not change the
-policy; ``damping`` times the identity is added to it. The means are those of the batch, without γᵗ.
+second derivatives, H⁻¹g comes from conjugate gradients (Hestenes & Stiefel, 1952) that stop at a residual of
+``tolerance``·‖g‖ or after ``iterations``, and the residual that is reached is recorded. H is singular along whatever
+does not change the policy; ``damping`` times the identity is added to it. The means are those of the batch, without γᵗ.
 
 Guarantee: each surrogate grows and each expected KL on the batch is at most δ, or the agent stays where it is. The
 return may fall (HATRPO is no exact argmax). Departures: the ball is around the policy at which the agent's step
