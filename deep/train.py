@@ -119,6 +119,8 @@ def _loop(
     bar = Progress(label, total=config.updates * config.steps_per_update)
     with _interruptible() as stopped, _record(directory, config, session) as record, bar:
         bar.advance(session.steps)
+        if directory is not None and not directory.resumed:
+            _save(session, directory)  # a run that is stopped in its first update can go on as well
         while session.updates < config.updates:
             begun = time.perf_counter()
             row = _last_good(session, directory)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deep import algorithms
+from deep import algorithms, sweep
 from deep.algorithms.value import Value
 from deep.config import Config, Machine, Network, Rollout, from_data
 from deep.learner import Optimiser
@@ -45,6 +45,14 @@ class Command:
     """Go on with the run in this directory; no other options then."""
     config: Path | None = None
     """A JSON file with the whole config, in place of the options."""
+    seeds: int = 1
+    """Train this many seeds from --seed on, each in a directory of its own under --out."""
+    sweep: Path | None = None
+    """A JSON file with a base config and a grid (deep.sweep): every cell is a run under --out."""
+    shard: str = "1/1"
+    """Of a sweep the cells of shard i/k only."""
+    processes: int = 1
+    """How many runs of a sweep, or seeds, go at once, each on one thread."""
     json: bool = False
     """Print JSON instead of a table."""
     rollout: Rollout = field(default_factory=Rollout)
@@ -62,8 +70,11 @@ def main(argv: Sequence[str]) -> int:
         "Options", [("options", kind, field(default_factory=kind))], bases=(Command,), frozen=True
     )
     asked: Any = parse(own, rest, "marlcore train", "Train policies on an environment.", EXAMPLE)
+    given = [word for word in rest if word.startswith("--")]
+    if asked.sweep is not None or asked.seeds != 1:
+        return _many(name, asked, given)
     try:
-        run = _run(name, asked, given=[word for word in rest if word.startswith("--")])
+        run = _run(name, asked, given)
     except TrainingError as error:
         print(f"marlcore train: {error}", file=sys.stderr)
         return 1
@@ -83,21 +94,43 @@ def _run(name: str, asked: Any, given: list[str]) -> Run:
         if others or name != _DEFAULT:
             raise InputError(f"--resume takes its options from the run: leave out {' '.join(others) or name}")
         return resume(asked.resume)
-    if asked.config is not None:
-        config = from_data(files.read_json(asked.config))
-    else:
-        if not asked.env:
-            raise InputError("--env is missing: for example --env game:climbing")
-        if not 1 <= asked.steps < 2**62:
-            raise InputError(f"--steps must be at least 1, not {asked.steps}")
-        parts = {f: getattr(asked, f) for f in ("sharing", "seed", "rollout", "network", "optimiser", "value")}
-        config = Config(name, asked.env, steps=int(asked.steps), options=asked.options, machine=asked.machine, **parts)
+    config = _config(name, asked)
     return train(config, asked.out or default_directory(config))
 
 
-def default_directory(config: Config) -> Path:
-    """runs/ALGORITHM-TASK-SHARING-SEED."""
-    words = (config.algorithm, config.env, config.sharing, str(config.seed))
+def _config(name: str, asked: Any) -> Config:
+    if asked.config is not None:
+        return from_data(files.read_json(asked.config))
+    if not asked.env:
+        raise InputError("--env is missing: for example --env game:climbing")
+    if not 1 <= asked.steps < 2**62:
+        raise InputError(f"--steps must be at least 1, not {asked.steps}")
+    parts = {f: getattr(asked, f) for f in ("sharing", "seed", "rollout", "network", "optimiser", "value")}
+    return Config(name, asked.env, steps=int(asked.steps), options=asked.options, machine=asked.machine, **parts)
+
+
+def _many(name: str, asked: Any, given: list[str]) -> int:
+    """Several runs; 1 if one of them failed."""
+    if asked.seeds < 1 or asked.processes < 1:
+        raise InputError(f"--seeds and --processes must be at least 1, not {asked.seeds} and {asked.processes}")
+    if asked.sweep is not None:
+        known = ("--sweep", "--shard", "--processes", "--out", "--json")
+        others = [word for word in given if word.partition("=")[0] not in known]
+        if others or name != _DEFAULT:
+            raise InputError(f"--sweep takes its configs from {asked.sweep}: leave out {' '.join(others) or name}")
+        some = sweep.shard(sweep.cells(asked.sweep, asked.out or Path("runs") / asked.sweep.stem), asked.shard)
+    else:
+        config = _config(name, asked)
+        some = sweep.seeds_of(config, asked.seeds, asked.out or default_directory(config, seed=False))
+    done = sweep.run(some, asked.processes)
+    rows = [{**one.choices, "outcome": one.outcome, "run": one.path, "message": one.message} for one in done]
+    emit({"runs": done}, table(rows), as_json=asked.json)
+    return int(any(one.outcome == "failed" for one in done))
+
+
+def default_directory(config: Config, seed: bool = True) -> Path:
+    """runs/ALGORITHM-TASK-SHARING-SEED, or without the seed."""
+    words = (config.algorithm, config.env, config.sharing, *([str(config.seed)] if seed else []))
     return Path("runs") / "-".join("".join(c if c.isalnum() or c in "._" else "_" for c in w) for w in words)
 
 
