@@ -26,7 +26,7 @@ from tabular.learners.environment import Arena, arena
 from tabular.learners.rows import joint_action
 from tabular.learners.run import Options, Rule, learn
 from tabular.learners.schedules import Schedule, Visits, check_rate
-from tabular.static.zero_sum_kernel import solve_into, workspace
+from tabular.static.zero_sum_kernel import solve_any_into, workspace
 
 ALPHA = Visits()
 
@@ -102,7 +102,7 @@ def update(memory, scratch, play, s, s_next):
         for place in range(m * k):
             matrix[place] = Q[i, s, index[i, place]]
         table = tableau[: (m + 1) * (k + 1)].reshape((m + 1, k + 1))
-        value, _, _ = solve_into(matrix[: m * k].reshape((m, k)), row[:m], column[:k], table, line, labels)
+        value, _, _ = solve_any_into(matrix[: m * k].reshape((m, k)), row[:m], column[:k], table, line, labels)
         play.values[i, s] = value
         for a in range(play.counts[i]):
             play.policy[i, s, a] = 0.0

@@ -19,7 +19,7 @@ from marlcore.compiled import compiled
 from marlcore.games import Game
 from marlcore.trace import Trace
 from tabular.learners.checks import one_shot_arena
-from tabular.learners.rows import action_values, project
+from tabular.learners.rows import action_values, project, start_from_policies
 from tabular.learners.run import Options, Rule, learn
 from tabular.learners.schedules import Power, Schedule
 
@@ -47,9 +47,7 @@ def update(memory, scratch, play, s, s_next):
     """Everybody's payoffs first, then everybody's step."""
     slow, started = memory
     fast, next_slow, ordered = scratch
-    if started[0] == 0.0:
-        slow[:] = play.policy[:, s]
-        started[0] = 1.0
+    start_from_policies(slow, started, play, s)
     for i in range(play.counts.shape[0]):
         action_values(play, play.policy, i, s, fast[i])
     for i in range(play.counts.shape[0]):

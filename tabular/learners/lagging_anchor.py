@@ -24,7 +24,7 @@ from marlcore.compiled import compiled
 from marlcore.games import Game
 from marlcore.trace import Trace
 from tabular.learners.checks import one_shot_arena, rewards_within_unit
-from tabular.learners.rows import action_values, project
+from tabular.learners.rows import action_values, project, start_from_policies
 from tabular.learners.run import Options, Rule, learn
 from tabular.learners.schedules import Schedule, check_rate
 
@@ -68,7 +68,7 @@ def update(memory, scratch, play, s, s_next):
     """Everybody's payoffs first, then everybody's step."""
     anchor, started = memory
     moved, ordered = scratch
-    _drop_anchors(anchor, started, play, s)
+    start_from_policies(anchor, started, play, s)
     for i in range(play.counts.shape[0]):
         action_values(play, play.policy, i, s, moved[i])
     pull = play.rates[0] * play.rates[1]
@@ -86,7 +86,7 @@ def update(memory, scratch, play, s, s_next):
 def sampled_update(memory, scratch, play, s, s_next):
     """One step of every automaton."""
     anchor, started = memory
-    _drop_anchors(anchor, started, play, s)
+    start_from_policies(anchor, started, play, s)
     for i in range(play.counts.shape[0]):
         eta, reward = play.rates[0], play.rewards[i]
         for a in range(play.counts[i]):
@@ -95,11 +95,3 @@ def sampled_update(memory, scratch, play, s, s_next):
             chosen = 1.0 if a == play.actions[i] else 0.0
             play.policy[i, s, a] = p + eta * reward * (chosen - p) + eta * away
             anchor[i, a] -= eta * away
-
-
-@compiled
-def _drop_anchors(anchor, started, play, s):
-    """At step 0 the anchors are where the strategies are."""
-    if started[0] == 0.0:
-        anchor[:] = play.policy[:, s]
-        started[0] = 1.0

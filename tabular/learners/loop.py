@@ -91,32 +91,34 @@ def bind(learner_update: Any) -> Any:
     return specialise(run, update=learner_update)
 
 
-@compiled
-def run(memory, scratch, play, world, habits, log, position, sums, rates, origin, start, stop, every, record):
+@compiled(_nrt=False)
+def run(memory, scratch, play, world, habits, log, position, sums, rates, drawn, origin, start, stop, every, record):
     """Steps start, …, stop − 1 of one seed; ``rates`` (T, 1 + m) holds ε and the learner's rates from time ``origin``.
 
-    A record is made after every ``every`` steps, the first of this call in place ``record``.
+    A record is made after every ``every`` steps, the first of this call in place ``record``; ``drawn`` holds a step's
+    words. Nothing is allocated here or below, so numba need not count references (``_nrt``): a count is an atomic
+    instruction, and forty of them a step take longer than Minimax-Q's programme.
     """
-    n, agent_words = play.counts.shape[0], np.empty((play.counts.shape[0] + 5) // 4 * 4, np.uint64)
+    n = play.counts.shape[0]
     seed, s = play.clock[1], position[0]
     due = (start // every + 1) * every
     for t in range(start, stop):
-        for block in range(agent_words.shape[0] // 4):
+        for block in range(drawn.shape[0] // 4):
             w = words(seed, STEP, t, block)
-            agent_words[4 * block] = w[0]
-            agent_words[4 * block + 1] = w[1]
-            agent_words[4 * block + 2] = w[2]
-            agent_words[4 * block + 3] = w[3]
+            drawn[4 * block] = w[0]
+            drawn[4 * block + 1] = w[1]
+            drawn[4 * block + 2] = w[2]
+            drawn[4 * block + 3] = w[3]
         row = t - origin
         joint = 0
         for i in range(n):
-            a = act(play, i, s, agent_words[i], rates[row, 0])
+            a = act(play, i, s, drawn[i], rates[row, 0])
             play.actions[i] = a
             joint += a * play.strides[i]
         for i in range(n):
             play.rewards[i] = play.payoffs[s, joint, i]
             sums[i] += play.rewards[i]
-        s_next = successor(world, s * play.payoffs.shape[1] + joint, agent_words[n], agent_words[n + 1])
+        s_next = successor(world, s * play.payoffs.shape[1] + joint, drawn[n], drawn[n + 1])
         _average(play, s)
         play.clock[0] = t
         for j in range(play.rates.shape[0]):

@@ -27,7 +27,8 @@ from marlcore.trace import Trace
 from tabular.learners.environment import arena
 from tabular.learners.run import Options, Rule, learn
 from tabular.learners.schedules import Geometric, Schedule, check_rate
-from tabular.static.zero_sum_kernel import solve_into, workspace
+from tabular.static.zero_sum_kernel import workspace
+from tabular.static.zero_sum_warm_kernel import NO_GUESS, solve_from_into
 
 ALPHA = Geometric(1.0, 0.01**1e-6)
 EPSILON = 0.2
@@ -49,30 +50,28 @@ def minimax_q(
     if isinstance(game, TeamGame) or not is_zero_sum(place.game if isinstance(game, MatrixGame) else game):
         raise InputError("minimax_q needs a two-player zero-sum game: the payoffs must add up to 0; try nash_q")
     m, k = (int(c) for c in place.counts)
-    scratch = (*workspace(m, k), np.zeros(m), np.zeros(k))
-    memory = {"Q": np.full((place.S, m, k), Q_0)}
-    rule = Rule("minimax_q", update, memory, scratch, {"alpha": alpha}, epsilon, config={"Q_0": Q_0})
+    memory = {"Q": np.full((place.S, m, k), Q_0), "supports": np.full((place.S, 4), NO_GUESS, np.int64)}
+    rule = Rule("minimax_q", update, memory, workspace(m, k), {"alpha": alpha}, epsilon, config={"Q_0": Q_0})
     return learn(rule, game, steps, seeds, **options)
 
 
-@compiled
+@compiled(forceinline=True)
 def update(memory, scratch, play, s, s_next):
     """Move Q(s,a,o), solve the game at s."""
-    (Q,) = memory
-    tableau, row_scratch, labels, row, column = scratch
+    Q, supports = memory
+    tableau, line, labels = scratch
     a, o = play.actions[0], play.actions[1]
     target = play.rewards[0] + play.gamma * play.values[0, s_next]
     Q[s, a, o] += play.rates[0] * (target - Q[s, a, o])
-    value, _, _ = solve_into(Q[s], row, column, tableau, row_scratch, labels)
+    row, column = play.policy[0, s, : play.counts[0]], play.policy[1, s, : play.counts[1]]
     if constant(Q[s]):
         row[:] = 1.0 / row.shape[0]
         column[:] = 1.0 / column.shape[0]
+        supports[s, 0], value = NO_GUESS, Q[s, 0, 0]
+    else:
+        value = solve_from_into(Q[s], supports[s], row, column, tableau, line, labels)
     play.values[0, s] = value
     play.values[1, s] = -value
-    for i in range(row.shape[0]):
-        play.policy[0, s, i] = row[i]
-    for j in range(column.shape[0]):
-        play.policy[1, s, j] = column[j]
 
 
 @compiled(forceinline=True)

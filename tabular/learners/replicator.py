@@ -38,18 +38,22 @@ def replicator(
 def update(memory, scratch, play, s, s_next):
     """x ← x + η(k₁ + 2k₂ + 2k₃ + k₄)/6; what rounding leaves outside the simplex is put back."""
     point, slope, total, values = scratch
-    point[:] = play.policy
-    total[:] = 0.0
+    for i in range(play.counts.shape[0]):
+        for a in range(play.counts[i]):
+            point[i, s, a], total[i, s, a] = play.policy[i, s, a], 0.0
     for stage in range(4):
         for i in range(play.counts.shape[0]):
             _velocity(play, point, i, s, values, slope)
-        total += slope * (1.0 if stage in (0, 3) else 2.0)
-        point[:] = play.policy + play.rates[0] * (1.0 if stage == 2 else 0.5) * slope
-    play.policy[:] += play.rates[0] / 6.0 * total
+        weight, ahead = 1.0 if stage in (0, 3) else 2.0, 1.0 if stage == 2 else 0.5
+        for i in range(play.counts.shape[0]):
+            for a in range(play.counts[i]):
+                total[i, s, a] += weight * slope[i, s, a]
+                point[i, s, a] = play.policy[i, s, a] + play.rates[0] * ahead * slope[i, s, a]
     for i in range(play.counts.shape[0]):
         mass = 0.0
         for a in range(play.counts[i]):
-            play.policy[i, s, a] = max(play.policy[i, s, a], 0.0)
+            moved = play.policy[i, s, a] + play.rates[0] / 6.0 * total[i, s, a]
+            play.policy[i, s, a] = max(moved, 0.0)
             mass += play.policy[i, s, a]
         for a in range(play.counts[i]):
             play.policy[i, s, a] /= mass

@@ -49,6 +49,16 @@ def climb(play, i, s, best, delta):
 
 
 @compiled(forceinline=True)
+def start_from_policies(table, started, play, s):
+    """At step 0 ``table`` (n, A) is where the strategies are."""
+    if started[0] == 0.0:
+        for i in range(play.counts.shape[0]):
+            for a in range(play.counts[i]):
+                table[i, a] = play.policy[i, s, a]
+        started[0] = 1.0
+
+
+@compiled(forceinline=True)
 def joint_action(play):
     """The position of this step's actions in C order."""
     joint = 0

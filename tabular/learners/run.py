@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 import numpy as np
+from numba.core.errors import NumbaError
 
 from marlcore import policies
 from marlcore.errors import InputError
@@ -168,6 +169,7 @@ def _advance(
     """Carry every seed ``steps`` steps on, in aligned blocks of time."""
     loop, begin = bind(rule.update), int(state["clock"][0])
     visit_rate = next((r for r in rule.rates.values() if isinstance(r, Visits)), None)
+    words = (place.n + 5) // 4 * 4
     asked = np.zeros(4) if visit_rate is None else np.array([1.0, visit_rate.c, visit_rate.tau, visit_rate.p])
 
     def one_block(k: int, rates: np.ndarray, start: int, stop: int) -> None:
@@ -178,7 +180,15 @@ def _advance(
         record = logs.origin + start // every - begin // every
         position, sums, log = state["position"][k], state["reward_sums"][k], logs.of_seed(k)
         origin = start // BLOCK * BLOCK
-        loop(memory, scratch, play, place.world, own, log, position, sums, rates, origin, start, stop, every, record)
+        times = (origin, start, stop, every, record)
+        drawn = np.empty(words, np.uint64)
+        try:
+            loop(memory, scratch, play, place.world, own, log, position, sums, rates, drawn, *times)
+        except NumbaError as error:
+            raise InputError(
+                f"the update of {rule.name} does not compile; it allocates nothing (no np.zeros, no a + b of arrays): "
+                "arrays come from memory and scratch. The error above is numba's"
+            ) from error
 
     with ThreadPoolExecutor(min(threads or _cores(), len(seeds))) as pool:
         for start, stop, rates in _blocks(rule, begin, begin + steps):

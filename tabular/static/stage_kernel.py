@@ -38,7 +38,7 @@ def pair_equilibrium_into(payoffs, counts, strides, rule, sigma, work):
     if joint >= 0:
         _pure(joint, counts, strides, sigma)
         return EXACT
-    first = -1
+    first = np.int64(-1)  # a literal has a type of its own, for which Lemke & Howson would be compiled once more
     for label in range(counts[0] + counts[1]):
         if _lemke_howson(payoffs, counts, label, sigma, work):
             if rule != SADDLE:

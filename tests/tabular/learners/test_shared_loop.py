@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from marlcore import library, policies
+from marlcore.compiled import compiled
 from marlcore.errors import InputError
 from marlcore.games import MarkovGame, MatrixGame, TeamGame
 from marlcore.trace import Trace
@@ -276,6 +277,17 @@ def test_a_learner_in_a_file_of_its_own_is_cached_between_processes(tmp_path):
     changed, hits = run()
     assert hits == 0
     assert changed != first
+
+
+@compiled
+def allocating_update(memory, scratch, play, s, s_next):
+    """Makes an array, which the loop would never free."""
+    play.policy[0, s] = play.policy[0, s] * 1.0
+
+
+def test_an_update_that_allocates_is_refused():
+    with pytest.raises(InputError, match="the update of mine does not compile; it allocates nothing"):
+        learners.learn(learners.Rule("mine", allocating_update), RPS, 10)
 
 
 def test_policies_stay_distributions_and_traces_hold_every_axis():

@@ -11,6 +11,7 @@ from tabular import learners
 from tabular.learners.mean_field_q import configuration, mean_field_rule
 from tabular.learners.schedules import Power, Visits
 from tabular.learners.wolf_iga import first_equilibrium
+from tabular.markov.shapley import shapley
 from tabular.static.zero_sum import solve_zero_sum
 
 PENNIES, RPS = library.load("matching_pennies"), library.load("rock_paper_scissors")
@@ -27,16 +28,6 @@ def distance(trace, point=None):
     return np.sqrt(squares)
 
 
-def shapley_values(game, tolerance=1e-9):
-    """Value iteration over the stage games' values: the fixed point that Minimax-Q must reach."""
-    P, V = np.asarray(game.transitions), np.zeros(game.S)
-    while True:
-        W = solve_zero_sum(game.rewards[0] + game.discount * (P @ V)).value
-        if np.abs(W - V).max() <= tolerance * (1 - game.discount):
-            return W
-        V = W
-
-
 # ------------------------------------------------------------ zero-sum Markov games
 
 
@@ -44,7 +35,7 @@ def test_minimax_q_converges_to_shapleys_values_at_the_rate_of_its_schedule():
     slopes = []
     for k in range(4):
         game = MarkovGame.random(4, (2, 3), np.random.default_rng(k), discount=0.7, zero_sum=True)
-        V = shapley_values(game)
+        V = shapley(game).V
         trace = learners.minimax_q(game, 300_000, 8, alpha=Power(1.0, 300.0, 0.8), epsilon=0.5, record_every=10_000)
         error = np.sqrt(((trace.values[:, :, 0] - V) ** 2).mean((1, 2)))
         np.testing.assert_array_equal(trace.values[:, :, 1], -trace.values[:, :, 0])
@@ -54,6 +45,36 @@ def test_minimax_q_converges_to_shapleys_values_at_the_rate_of_its_schedule():
         assert nash_gap(game, tuple(p[-1, 0] for p in trace.policies)).max < 0.1
     # the error follows √α ∝ t^−0.4
     assert -0.55 < np.mean(slopes) < -0.25
+
+
+def test_minimax_qs_values_and_policies_are_those_of_its_table_at_every_step():
+    # the update tries the supports that stood before; the oracle solves every game afresh
+    game = MarkovGame.random(3, (3, 4), np.random.default_rng(7), discount=0.8, zero_sum=True)
+    trace = learners.minimax_q(game, 400, 2, alpha=0.3, epsilon=0.3, record_every=1)
+    part = None
+    for steps in (1, 2, 5, 20, 100, 272):
+        part = learners.minimax_q(game, steps, 2, alpha=0.3, epsilon=0.3, record_every=1, after=part)
+        t = int(part.steps[-1])
+        for k in range(2):
+            seen = part.state["visits"][k] > 0
+            Q, (x, y) = part.state["memory.Q"][k], (p[-1, k] for p in part.policies)
+            V = solve_zero_sum(Q).value
+            np.testing.assert_allclose(part.values[-1, k, 0][seen], V[seen], rtol=0, atol=1e-13)
+            np.testing.assert_array_less((V - np.einsum("sa,sab->sb", x, Q).min(-1))[seen], 1e-13)
+            np.testing.assert_array_less((np.einsum("sab,sb->sa", Q, y).max(-1) - V)[seen], 1e-13)
+            np.testing.assert_array_equal(x, trace.policies[0][t, k])
+    assert part is not None
+    assert part.identical(trace)
+
+
+def test_minimax_q_plays_uniformly_where_its_table_tells_nothing():
+    # every payoff is 1, so that the table goes from all 0 through mixtures to all 1
+    game = MatrixGame([np.ones((2, 2)), -np.ones((2, 2))])
+    corner = (np.array([0.0, 1.0]), np.array([1.0, 0.0]))
+    trace = learners.minimax_q(game, 200, 3, alpha=1.0, epsilon=1.0, initial=corner)
+    for table in trace.policies:
+        np.testing.assert_array_equal(table[-1], 0.5)
+    np.testing.assert_array_equal(trace.values[-1, :, 0], 1.0)
 
 
 def test_minimax_q_does_not_exploit_a_weak_opponent_and_rational_learners_do():
@@ -403,9 +424,14 @@ def test_the_mean_fields_error_is_within_half_the_papers_bound_and_reaches_it():
 @pytest.mark.slow
 def test_minimax_q_approaches_the_value_of_soccer_and_wolf_phc_gets_hard_to_exploit():
     soccer = library.load("soccer")
-    trace = learners.minimax_q(soccer, 4_000_000, 4, alpha=Visits(1, 10, 0.8), record_every=4_000_000)
-    with_ball = trace.values[-1, :, 0][:, soccer.start > 0].max(-1)
-    np.testing.assert_allclose(with_ball, 0.2184844, atol=0.03)
+    V = shapley(soccer).V
+    trace = learners.minimax_q(soccer, 4_000_000, 4, alpha=Visits(1, 10, 0.8), record_every=500_000)
+    error = np.abs(trace.values[:, :, 0] - V).mean((1, 2))
+    assert (np.diff(error) < 0).all()
+    assert error[-1] < 0.05
+    kick_off = soccer.start > 0
+    np.testing.assert_allclose(trace.values[-1, :, 0][:, kick_off], np.tile(V[kick_off], (4, 1)), atol=0.03)
+    np.testing.assert_allclose(V[kick_off].max(), 0.2184844, atol=1e-6)
     wolf = learners.wolf_phc(
         soccer,
         5_000_000,
