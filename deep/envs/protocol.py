@@ -19,6 +19,10 @@
   ``Timestep`` again at the next step: copy what you keep.
 - **State.** ``save()`` gives plain data (tensors, numbers, strings, bytes, in dicts and lists) from which ``load()``
   goes on bit for bit; where that cannot be, ``spec.saves`` is False and both refuse.
+- **Worker processes** (``deep.envs.workers``) may die or hang. One that does is reported and started again once; in
+  that step its copies are truncated with reward 0 and the last view they gave as ``final``, ``info["lost"]`` is 1 for
+  them, and they go on with their next episodes. An environment that gives NaN, a wrong shape or a mask without an
+  available action is bad input, named by environment, step and agent.
 - **Alive** marks the agents that act. A dead agent stays in the batch with ``available`` true for its no-op only; an
   episode's end, not the death of one agent, ends the recurrent state.
 - **Names** are ``family:task`` or ``family:task?key=value&key=value`` (``deep.envs.naming``).
