@@ -10,13 +10,17 @@ be computed by ``marlcore.values.evaluate``.
   J by at most ``spec.extra["truncation_bias"]`` = γ^T·max|r|/(1−γ).
 - A matrix game is played once: its episode *terminates* after one step. With ``discount`` it is repeated, a Markov game
   of one state.
-- Options: ``limit``, ``discount`` (matrix games only), and the parameters of the library's game.
+- With ``absorbing=stop`` an episode also *terminates* in a state that every action leads back to for reward 0: its
+  value is 0, so V, Q and J are the same, and no step is spent there.
+- Options: ``limit``, ``absorbing``, ``discount`` (matrix games only), and the parameters of the library's game.
+- A unit vector has S entries: B·S·4 bytes a step. Transitions stay sparse; a game of rationals becomes one of floats.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +28,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from deep.envs import draws, options
 from deep.envs.protocol import Discrete, Environment, Family, Final, Spec, Timestep, check_actions
-from marlcore import io, library, streams
+from marlcore import io, library
+from marlcore.compiled import compiled
 from marlcore.errors import InputError
 from marlcore.games import Game, MarkovGame, MatrixGame, TeamGame, is_team
 from marlcore.validation import is_sparse
@@ -48,7 +54,11 @@ class GameEnvironment(Environment):
         seed: int,
         first: int = 0,
         limit: int | None = None,
+        stops: bool = False,
     ) -> None:
+        if game.batch_shape:
+            raise InputError(f"{name} is a batch of games of shape {game.batch_shape}; an environment plays one")
+        game = game if game.kind == "float" else game.convert("float")
         once = isinstance(game, MatrixGame)
         self.game = game.as_markov(0) if isinstance(game, MatrixGame) else game
         self.batch, self.device, self.first, self.seed = batch, device, first, seed
@@ -78,7 +88,8 @@ class GameEnvironment(Environment):
         self._available = allowed.to(device).expand(batch, -1, -1)
         self._alive = torch.ones(batch, len(counts), dtype=torch.bool, device=device)
         self._copies = torch.arange(first, first + batch, device=device)
-        self._eye = torch.eye(self.game.S, device=device)
+        self._no = torch.zeros(batch, dtype=torch.bool, device=device)
+        self._ends = self._moves.absorbing(self._rewards) if stops else None
         self.reset()
 
     def reset(self, seed: int | None = None) -> Timestep:
@@ -87,24 +98,27 @@ class GameEnvironment(Environment):
         self.count = 0
         self.age = torch.zeros(self.batch, dtype=torch.int64, device=self.device)
         self.state = self._draw_start()
-        return self._show()
+        return self._fresh()
 
     def step(self, actions: Tensor) -> Timestep:
         """Rewards of (s, a), then s' ~ P(·|s, a)."""
         check_actions(self.spec, actions, self._available)
         row = self.state * self._rewards_per_state + (actions * self._strides).sum(-1)
         reward = self._rewards[row]
-        last = self._moves.draw(row, self._uniform(MOVE))
+        last = self._moves.draw(row, draws.uniform(self.seed, self._copies, self.count, MOVE))
         self.count += 1
         self.age = self.age + 1
-        ended = self.age >= self.limit
-        self.state = torch.where(ended, self._draw_start(), last)
-        self.age = torch.where(ended, 0, self.age)
-        final = None
+        cut = self.age >= self.limit
+        terminated = cut if self.once else self._no if self._ends is None else self._ends[last]
+        truncated = cut & ~terminated
+        ended = terminated | truncated
+        self.state, final = last, None
         if bool(ended.any()):
-            unit = self._eye[last]
-            final = Final(unit[:, None].expand(-1, self.spec.n_agents, -1), unit)
-        return self._show(reward, ended, final)
+            final = Final(*self._unit(last))
+            self.state = torch.where(ended, self._draw_start(), last)
+            self.age = torch.where(ended, 0, self.age)
+        obs, state = self._unit(self.state)
+        return Timestep(obs, state, self._available, self._alive, reward, terminated, truncated, final)
 
     def save(self) -> dict[str, Any]:
         """Seed, counter, states and ages."""
@@ -118,32 +132,25 @@ class GameEnvironment(Environment):
             )
         self.seed, self.count = int(saved["seed"]), int(saved["count"])
         self.state, self.age = saved["state"].to(self.device), saved["age"].to(self.device)
-        return self._show()
+        return self._fresh()
 
     @property
     def _rewards_per_state(self) -> int:
         return math.prod(self.game.action_counts)
 
-    def _uniform(self, draw: int) -> Tensor:
-        return streams.uniform(self.seed, self._copies, self.count, draw)
-
     def _draw_start(self) -> Tensor:
-        return torch.searchsorted(self._start, self._uniform(START), right=True).clamp(max=self.game.S - 1)
+        u = draws.uniform(self.seed, self._copies, self.count, START)
+        return torch.searchsorted(self._start, u, right=True).clamp(max=self.game.S - 1)
 
-    def _show(self, reward: Tensor | None = None, ended: Tensor | None = None, final: Final | None = None) -> Timestep:
-        unit = self._eye[self.state]
-        no = torch.zeros(self.batch, dtype=torch.bool, device=self.device)
-        ended = no if ended is None else ended
-        return Timestep(
-            obs=unit[:, None].expand(-1, self.spec.n_agents, -1),
-            state=unit,
-            available=self._available,
-            alive=self._alive,
-            reward=torch.zeros_like(self._alive, dtype=torch.float32) if reward is None else reward,
-            terminated=ended if self.once else no,
-            truncated=no if self.once else ended,
-            final=final,
-        )
+    def _unit(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, n, S) and (B, S): the unit vector of each state, written once."""
+        unit = torch.zeros(self.batch, self.game.S, device=self.device).scatter_(1, states[:, None], 1.0)
+        return unit[:, None].expand(-1, self.spec.n_agents, -1), unit
+
+    def _fresh(self) -> Timestep:
+        obs, state = self._unit(self.state)
+        reward = torch.zeros_like(self._alive, dtype=torch.float32)
+        return Timestep(obs, state, self._available, self._alive, reward, self._no, self._no)
 
 
 class _Moves:
@@ -157,16 +164,13 @@ class _Moves:
 
             matrix = sparse.csr_matrix(np.asarray(game.transitions, dtype=float).reshape(-1, game.S))
         matrix.eliminate_zeros()
-        # row k's cumulated probabilities are kept as k + cumsum, so one sorted list serves all rows
         starts, ends = matrix.indptr[:-1], matrix.indptr[1:]
-        cumulated = np.concatenate(
-            [np.cumsum(matrix.data[a:b]) / matrix.data[a:b].sum() for a, b in zip(starts, ends, strict=True)]
-        )
-        self._cumulated = torch.as_tensor(cumulated, device=device)
+        self._cumulated = torch.as_tensor(_cumulate(matrix.indptr, matrix.data), device=device)
         self._next = torch.as_tensor(matrix.indices.astype(np.int64), device=device)
         self._start = torch.as_tensor(starts.astype(np.int64), device=device)
         self._length = torch.as_tensor((ends - starts).astype(np.int64), device=device)
         self._longest = int((ends - starts).max())
+        self._joint = math.prod(game.action_counts)
 
     def draw(self, row: Tensor, u: Tensor) -> Tensor:
         """Bisection within each row's slice."""
@@ -179,6 +183,27 @@ class _Moves:
             low, high = torch.where(above, low, torch.minimum(middle + 1, high)), torch.where(above, middle, high)
         return self._next[start + low]
 
+    def absorbing(self, rewards: Tensor) -> Tensor:
+        """(S,) bool: states that every joint action leads back to for reward 0 to everyone; ``rewards`` is (S·A, n)."""
+        joint = self._joint
+        row = torch.arange(rewards.shape[0], device=rewards.device)
+        back = (self._length == 1) & (self._next[self._start] == row // joint) & (rewards == 0).all(-1)
+        return back.reshape(-1, joint).all(-1)
+
+
+@compiled
+def _cumulate(indptr, data):
+    """The cumulated probabilities of each row, divided by its sum so that the last is 1."""
+    out = np.empty(data.shape[0])
+    for row in range(indptr.shape[0] - 1):
+        total = 0.0
+        for k in range(indptr[row], indptr[row + 1]):
+            total += data[k]
+            out[k] = total
+        for k in range(indptr[row], indptr[row + 1]):
+            out[k] /= total
+    return out
+
 
 def make(
     task: str,
@@ -188,20 +213,21 @@ def make(
     first: int = 0,
     limit: str | None = None,
     discount: str | None = None,
+    absorbing: str | None = None,
     **parameters: str,
 ) -> GameEnvironment:
     """The game of that name in the library, or of that file."""
+    if absorbing not in (None, "stay", "stop"):
+        raise InputError(f"game:{task}: absorbing must be stay or stop, not {absorbing!r}")
     game = _load(task, parameters)
     if discount is not None:
         if not isinstance(game, MatrixGame):
             raise InputError(f"game:{task} has the discount {float(game.discount)} of its own; leave the option out")
         game = game.as_markov(_number("discount", discount))
-    options = {"limit": limit, "discount": discount, **parameters}
-    tail = "&".join(f"{key}={value}" for key, value in options.items() if value is not None)
-    name = f"game:{task}" + (f"?{tail}" if tail else "")
-    return GameEnvironment(
-        game, name, batch, device, seed, first, None if limit is None else int(_number("limit", limit))
-    )
+    given = {"limit": limit, "discount": discount, "absorbing": absorbing, **parameters}
+    name = options.name("game", task, {key: text for key, text in given.items() if text is not None})
+    steps = None if limit is None else options.Reader(name, {"limit": limit}).integer("limit", 1, least=1)
+    return GameEnvironment(game, name, batch, device, seed, first, steps, absorbing == "stop")
 
 
 def _load(task: str, parameters: Mapping[str, str]) -> Game:
@@ -213,11 +239,11 @@ def _load(task: str, parameters: Mapping[str, str]) -> Game:
     return library.load(task, **numbers)
 
 
-def _number(name: str, text: str) -> int | float:
-    for kind in (int, float):
+def _number(name: str, text: str) -> int | float | Fraction:
+    for kind in (int, float, Fraction):
         try:
             return kind(text)
-        except ValueError:
+        except (ValueError, ZeroDivisionError):
             continue
     raise InputError(f"{name} must be a number, not {text!r}")
 
@@ -232,4 +258,4 @@ def _rewards(game: MarkovGame | TeamGame) -> np.ndarray:
     return np.broadcast_to(rewards, (game.n, *rewards.shape)) if isinstance(game, TeamGame) else rewards
 
 
-FAMILY = Family(make, library.names, ("climbing", "prisoners_dilemma?discount=0.5", "soccer?limit=30"))
+FAMILY = Family(make, library.names, ("climbing", "prisoners_dilemma?discount=0.5", "soccer?limit=30&absorbing=stop"))

@@ -19,6 +19,10 @@
   ``Timestep`` again at the next step: copy what you keep.
 - **State.** ``save()`` gives plain data (tensors, numbers, strings, bytes, in dicts and lists) from which ``load()``
   goes on bit for bit; where that cannot be, ``spec.saves`` is False and both refuse.
+- **Worker processes** (``deep.envs.workers``) may die or hang. One that does is reported and started again once; in
+  that step its copies are truncated with reward 0 and the last view they gave as ``final``, ``info["lost"]`` is 1 for
+  them, and they go on with their next episodes. An environment that gives NaN, a wrong shape or a mask without an
+  available action is bad input, named by environment, step and agent.
 - **Alive** marks the agents that act. A dead agent stays in the batch with ``available`` true for its no-op only; an
   episode's end, not the death of one agent, ends the recurrent state.
 - **Names** are ``family:task`` or ``family:task?key=value&key=value`` (``deep.envs.naming``).
@@ -26,6 +30,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -148,50 +153,42 @@ def check_actions(spec: Spec, actions: Tensor, available: Tensor) -> None:
     start = 0
     for k, count in enumerate(spec.action_counts):
         chosen = actions if spec.action_kind == "discrete" else actions[..., k]
-        where = "" if spec.action_kind == "discrete" else f", dimension {k}"
-        bad = (chosen < 0) | (chosen >= count)
-        if bool(bad.any()):
-            b, i = (int(x) for x in bad.nonzero()[0])
-            raise InputError(
-                f"{spec.name}: action {int(chosen[b, i])} of agent {i} in environment {b}{where} "
-                f"is not in 0..{count - 1}"
-            )
         mask = available[..., start : start + count]
-        bad = ~mask.gather(-1, chosen[..., None])[..., 0]
-        if bool(bad.any()):
-            b, i = (int(x) for x in bad.nonzero()[0])
-            choices = mask[b, i].nonzero()[:, 0].tolist()
-            raise InputError(
-                f"{spec.name}: action {int(chosen[b, i])} of agent {i} in environment {b}{where} is not available; "
-                f"available are {choices}"
-            )
+        # one look at the device for both faults: a choice out of range is clamped only to be looked up
+        good = mask.gather(-1, chosen.clamp(0, count - 1)[..., None])[..., 0] & (chosen >= 0) & (chosen < count)
+        if not bool(good.all()):
+            _refuse_choice(spec, chosen, mask, ~good, "" if spec.action_kind == "discrete" else f", dimension {k}")
         start += count
 
 
+def _refuse_choice(spec: Spec, chosen: Tensor, mask: Tensor, bad: Tensor, where: str) -> None:
+    b, i = (int(x) for x in bad.nonzero()[0])
+    action, count = int(chosen[b, i]), mask.shape[-1]
+    what = f"{spec.name}: action {action} of agent {i} in environment {b}{where}"
+    if not 0 <= action < count:
+        raise InputError(f"{what} is not in 0..{count - 1}")
+    raise InputError(f"{what} is not available; available are {mask[b, i].nonzero()[:, 0].tolist()}")
+
+
 def _check_box(spec: Spec, actions: Tensor) -> None:
-    if not bool(torch.isfinite(actions).all()):
-        b, i, k = (int(x) for x in (~torch.isfinite(actions)).nonzero()[0])
-        raise InputError(
-            f"{spec.name}: action {float(actions[b, i, k])} of agent {i} in environment {b}, dimension {k}"
-        )
     low, high = bounds(spec, actions.device)
-    bad = (actions < low) | (actions > high)
-    if bool(bad.any()):
-        b, i, k = (int(x) for x in bad.nonzero()[0])
-        raise InputError(
-            f"{spec.name}: action {float(actions[b, i, k])} of agent {i} in environment {b}, dimension {k} is not in "
-            f"[{float(low[i, k])}, {float(high[i, k])}]"
-        )
+    good = (actions >= low) & (actions <= high) & torch.isfinite(actions)
+    if not bool(good.all()):
+        b, i, k = (int(x) for x in (~good).nonzero()[0])
+        value = float(actions[b, i, k])
+        what = f"{spec.name}: action {value} of agent {i} in environment {b}, dimension {k}"
+        if not math.isfinite(value):
+            raise InputError(what)
+        raise InputError(f"{what} is not in [{float(low[i, k])}, {float(high[i, k])}]")
 
 
 def bounds(spec: Spec, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
     """The lower and upper ends (n, d) of a box spec; padded dimensions have none."""
-    ends = torch.tensor([-torch.inf, torch.inf], device=device).repeat(spec.n_agents, spec.action_size, 1)
-    for i, space in enumerate(spec.spaces):
-        assert isinstance(space, Box)
-        ends[i, : len(space.low), 0] = torch.tensor(space.low, device=device)
-        ends[i, : len(space.low), 1] = torch.tensor(space.high, device=device)
-    return ends[..., 0], ends[..., 1]
+    boxes = [space for space in spec.spaces if isinstance(space, Box)]
+    size = spec.action_size
+    low = [[*box.low, *[-math.inf] * (size - len(box.low))] for box in boxes]
+    high = [[*box.high, *[math.inf] * (size - len(box.high))] for box in boxes]
+    return torch.tensor(low, device=device), torch.tensor(high, device=device)
 
 
 def full_mask(spec: Spec, batch: int, device: torch.device | str = "cpu") -> Tensor:

@@ -204,8 +204,6 @@ FAMILY = Family(
     (
         "simple_spread?N=4",
         "simple_reference?factored=true&max_cycles=7",
-        "simple_reference?reward=own",
         "simple_speaker_listener",
-        "simple_speaker_listener?continuous_actions=true",
     ),
 )

@@ -11,11 +11,10 @@ from deep.envs import protocol
 from deep.envs.game import FAMILY, GameEnvironment
 from deep.envs.naming import parse
 from deep.envs.protocol import Box, Discrete, Family, Final, MultiDiscrete, Spec, check_actions, random_actions
-from marlcore import conformance, library, policies
+from marlcore import conformance
 from marlcore.conformance import ConformanceError
 from marlcore.errors import InputError
-from marlcore.games import MarkovGame, MatrixGame, TeamGame
-from marlcore.values import evaluate
+from marlcore.games import TeamGame
 
 CPU = torch.device("cpu")
 
@@ -145,7 +144,7 @@ class _Broken(GameEnvironment):
         if self.how == "forgets-seed" and hasattr(self, "count"):
             self.count += 1
             self.state = self._draw_start()
-            return self._show()
+            return self._fresh()
         return super().reset(seed)
 
     def step(self, actions):
@@ -203,100 +202,6 @@ def test_the_suite_refuses_a_family_without_examples():
 def test_the_suite_passes_what_only_looks_broken():
     family = Family(lambda task, batch, device, seed, first: _Broken(task, batch, seed, first), tuple, ("sound",))
     assert len(conformance.check("environments", family).checks) == 8
-
-
-# ---------------------------------------------------------------- games
-
-
-def test_transitions_and_rewards_are_the_game_s():
-    """Frequencies of (s, a) → s' within five standard errors of P, and every reward r(s, a)."""
-    game = MarkovGame.random(4, (2, 3), np.random.default_rng(1), discount=0.9)
-    env = GameEnvironment(game, "game:random", 4000, CPU, 5)
-    t = env.reset()
-    counts = np.zeros(game.transitions.shape)
-    for k in range(30):
-        actions = random_actions(env.spec, t.available, 7, k)
-        s, a = t.state.argmax(-1), actions
-        t = env.step(actions)
-        np.testing.assert_allclose(
-            t.reward.numpy(), game.rewards[:, s, a[:, 0], a[:, 1]].T.astype(np.float32), rtol=1e-6
-        )
-        np.add.at(counts, (s.numpy(), a[:, 0].numpy(), a[:, 1].numpy(), t.state.argmax(-1).numpy()), 1)
-    visits = counts.sum(-1, keepdims=True)
-    P = np.asarray(game.transitions)
-    error = np.abs(counts / visits - P) / np.sqrt(P * (1 - P) / visits)
-    assert visits.min() > 1000
-    assert error.max() < 5
-
-
-def test_a_state_of_probability_zero_is_never_drawn():
-    transitions = np.zeros((2, 2, 2))
-    transitions[:, 0, 0] = transitions[:, 1, 1] = 1.0
-    game = TeamGame(transitions, np.ones((2, 2)), 0.5, start=np.array([0.0, 1.0]))
-    env = GameEnvironment(game, "game:sure", 500, CPU, 0)
-    assert bool((env.reset().state[:, 1] == 1).all())
-    t = env.step(torch.zeros(500, 1, dtype=torch.int64))
-    assert bool((t.state[:, 0] == 1).all())
-
-
-def test_the_sampled_return_is_j_up_to_the_stated_bias():
-    game = TeamGame.random(3, (2, 2), np.random.default_rng(3), discount=0.8)
-    policy = policies.uniform(game)
-    env = GameEnvironment(game, "game:random", 20_000, CPU, 1)
-    t, total = env.reset(), 0.0
-    for k in range(env.limit):
-        t = env.step(random_actions(env.spec, t.available, 2, k))
-        total = total + 0.8**k * t.reward[:, 0].double().numpy()
-    assert bool(t.truncated.all())
-    assert t.final is not None
-    bias = env.spec.extra["truncation_bias"]
-    assert bias == pytest.approx(0.8**env.limit * np.abs(game.rewards).max() / 0.2)
-    assert 0.8**env.limit <= 0.01 < 0.8 ** (env.limit - 1)
-    assert abs(total.mean() - evaluate(game, policy).J) <= bias + 5 * total.std() / np.sqrt(20_000)
-
-
-def test_a_matrix_game_is_played_once_and_a_repeated_one_is_truncated():
-    once = envs.make("game:prisoners_dilemma", batch=2)
-    t = once.step(torch.tensor([[0, 1], [1, 1]]))
-    payoffs = np.asarray(library.load("prisoners_dilemma").payoffs, dtype=float)
-    np.testing.assert_array_equal(t.reward.numpy(), np.stack([payoffs[:, 0, 1], payoffs[:, 1, 1]]))
-    assert bool(t.terminated.all())
-    assert once.spec.discount == 0
-    again = envs.make("game:prisoners_dilemma?discount=0.5&limit=2", batch=2)
-    assert not bool(again.step(torch.tensor([[0, 1], [1, 1]])).done.any())
-    t = again.step(torch.tensor([[0, 1], [1, 1]]))
-    assert bool(t.truncated.all())
-    assert again.spec.name == "game:prisoners_dilemma?limit=2&discount=0.5"
-
-
-def test_the_last_observation_of_a_truncated_episode_is_kept():
-    game = library.load("soccer")
-    env = GameEnvironment(game, "game:soccer", 8, CPU, 0, limit=3)
-    other = GameEnvironment(game, "game:soccer", 8, CPU, 0, limit=10)
-    t, u = env.reset(), other.reset()
-    for k in range(3):
-        actions = random_actions(env.spec, t.available, 0, k)
-        t, u = env.step(actions), other.step(actions)
-    assert t.final is not None
-    assert torch.equal(t.final.state, u.state)
-    assert torch.equal(t.final.obs, u.obs)
-
-
-def test_games_load_from_a_file(tmp_path):
-    from marlcore import io
-
-    game = MatrixGame(np.array([[[1.0, 0.0], [0.0, 2.0]], [[1.0, 0.0], [0.0, 2.0]]]))
-    io.save(game, tmp_path / "mine.npz")
-    env = envs.make(f"game:{tmp_path / 'mine.npz'}", batch=1)
-    assert env.step(torch.tensor([[1, 1]])).reward.tolist() == [[2.0, 2.0]]
-    with pytest.raises(InputError, match="has no parameters k"):
-        envs.make(f"game:{tmp_path / 'mine.npz'}?k=1")
-
-
-def test_a_saved_batch_must_fit():
-    env = envs.make("game:climbing", batch=2)
-    with pytest.raises(InputError, match="saved batch of 2 does not fit 3"):
-        envs.make("game:climbing", batch=3).load(env.save())
 
 
 def test_an_environment_that_cannot_be_saved_says_so():
