@@ -10,10 +10,24 @@ from deep.networks import Body
 from deep.sharing.fups import FuPS, FuPSID
 from deep.sharing.hyper import Hyper, HyperOptions, hyper_linear
 from deep.sharing.nops import NoPS, sized
+from deep.sharing.obs_hyper import ObsHyper, ObsHyperOptions
 from deep.sharing.scheme import Scheme
 from marlcore import registry
 
-__all__ = ["FuPS", "FuPSID", "Hyper", "HyperOptions", "NoPS", "Scheme", "hyper_linear", "make", "names", "sized"]
+__all__ = [
+    "FuPS",
+    "FuPSID",
+    "Hyper",
+    "HyperOptions",
+    "NoPS",
+    "ObsHyper",
+    "ObsHyperOptions",
+    "Scheme",
+    "hyper_linear",
+    "make",
+    "names",
+    "sized",
+]
 
 
 def make(name: str, n: int, body: Body, generator: torch.Generator, **options: Any) -> Scheme:
