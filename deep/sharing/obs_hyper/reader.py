@@ -90,7 +90,9 @@ class Attention(nn.Module):
     def __init__(self, width: int, heads: int, generator: torch.Generator) -> None:
         super().__init__()
         self.heads = heads
-        self.query, self.key, self.value, self.out = (orthogonal(width, width, generator, 1.0) for _ in range(4))
+        self.query, self.value, self.out = (orthogonal(width, width, generator, 1.0) for _ in range(3))
+        # a bias of the keys would add the same to all scores of a query, which the softmax takes away
+        self.key = orthogonal(width, width, generator, 1.0, bias=False)
 
     def forward(self, asked: Tensor, seen: Tensor, there: Tensor | None) -> Tensor:
         """(…, m, width) from asked (…, m, width) and seen (…, k, width); ``there`` (…, k) leaves out some of the k."""

@@ -107,6 +107,11 @@ class ObsHyper(Scheme):
         """There is a history, or a term that compares consecutive steps."""
         return self.state_size > 0 or self.options.alpha > 0
 
+    @property
+    def regularised(self) -> bool:
+        """Unless α = β = 0."""
+        return self.options.alpha > 0 or self.options.beta > 0
+
     def forward(
         self,
         x: Tensor,

@@ -10,6 +10,8 @@ from deep.networks import Body, apply, count
 from deep.sharing.conformance import CHECKS
 from deep.sharing.fups import FuPS
 from deep.sharing.nops import NoPS, sized
+from deep.sharing.obs_hyper import ObsHyperOptions
+from deep.sharing.scheme import options_of
 from marlcore import conformance
 from marlcore.errors import InputError
 
@@ -75,6 +77,24 @@ class Detached(Broken):
         return {"nothing": torch.tensor(1.0)}
 
 
+class Constant(Broken):
+    regularised = True
+
+    def terms(self, kl=None):
+        return {"nothing": torch.tensor(1.0)}
+
+
+class Silenced(Broken):
+    """Its first bias is taken away by a norm, so its gradient is round-off."""
+
+    def __init__(self, n, body, generator):
+        super().__init__(n, body, generator)
+        self.lost = torch.nn.Parameter(torch.ones(1))
+
+    def forward(self, x, hidden=None, starts=None, agents=None, weights=None):
+        return super().forward(x + self.lost, hidden, starts, agents, weights)
+
+
 class Slow(Broken):
     def optimiser_groups(self, group, lr):
         return [{"name": "theta", "params": self.groups()[group][:-1], "lr": lr}]
@@ -112,7 +132,9 @@ class Unsaved(Broken):
         pytest.param(Unheld, "no group holds idle", id="unheld"),
         pytest.param(Remembers, "at the start of an episode, it differs", id="remembers"),
         pytest.param(Ignores, "the state that is handed on changes nothing", id="ignores"),
-        pytest.param(Detached, "the term nothing has no gradient", id="term"),
+        pytest.param(Detached, r"terms \['nothing'\] of a scheme that says regularised=False", id="term"),
+        pytest.param(Constant, "the term nothing has no gradient", id="constant"),
+        pytest.param(Silenced, "lost's gradient is 0", id="silenced"),
         pytest.param(Slow, r"optimiser_groups\(0\) is not group 0", id="optimiser"),
         pytest.param(Deaf, "with weights asked for once, it differs", id="weights"),
         pytest.param(Unordered, "of chosen agents, it differs", id="agents"),
@@ -216,3 +238,29 @@ def test_defaults_of_the_contract():
     (group,) = s.optimiser_groups(0, 3e-4)
     assert group["lr"] == 3e-4
     assert {id(p) for p in group["params"]} == {id(p) for p in s.parameters()}
+
+
+def test_options_are_read_by_their_types():
+    name, text = sharing.parse("obs_hyper?types=0,1&accumulate=False&lr=none&scaling=true&alpha=1&window=3")
+    found = options_of(ObsHyperOptions, name, text)
+    assert (found.types, found.accumulate, found.lr, found.scaling) == ((0, 1), False, None, True)
+    assert (found.alpha, found.window) == (1.0, 3)
+    assert sharing.parse("nops") == ("nops", {})
+    with pytest.raises(InputError, match="option 'size' is not key=value"):
+        sharing.parse("hyper?size")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("hyper?size=2.5", "size is '2.5' where int is asked for", id="int"),
+        pytest.param("hyper?hidden=a", "hidden is 'a' where int is asked for", id="tuple"),
+        pytest.param("obs_hyper?accumulate=no", "accumulate is 'no' where bool is asked for", id="bool"),
+        pytest.param("obs_hyper?alpha=much", "alpha is 'much' where float is asked for", id="float"),
+        pytest.param("hyper?sise=3", "unknown option of hyper 'sise'; did you mean size", id="key"),
+    ],
+)
+def test_options_of_another_type_are_refused(text, message):
+    name, options = sharing.parse(text)
+    with pytest.raises(InputError, match=message):
+        sharing.make(name, N, BODY, torch.Generator(), **options)
