@@ -150,10 +150,13 @@ def _direct(body: Body, generator: torch.Generator) -> Tensor:
     return torch.cat([part.flatten() for part in parts])
 
 
-def orthogonal(inputs: int, outputs: int, generator: torch.Generator, gain: float = 2**0.5) -> nn.Linear:
-    """A layer with orthogonal weights and no bias to start with; √2 is the gain before a relu."""
-    layer = nn.Linear(inputs, outputs)
+def orthogonal(
+    inputs: int, outputs: int, generator: torch.Generator, gain: float = 2**0.5, bias: bool = True
+) -> nn.Linear:
+    """A layer with orthogonal weights and biases of 0; √2 is the gain before a relu."""
+    layer = nn.Linear(inputs, outputs, bias=bias)
     with torch.no_grad():
         layer.weight.copy_(initial(Shape((inputs, outputs), gain), generator).T)
-        layer.bias.zero_()
+        if bias:
+            layer.bias.zero_()
     return layer

@@ -30,7 +30,8 @@ class NoPS(Scheme):
 
     def __init__(self, n: int, body: Body, generator: torch.Generator, bodies: Sequence[Body] | None = None) -> None:
         bodies = (body,) * n if bodies is None else tuple(bodies)
-        super().__init__(n, _envelope(n, body, bodies))
+        super().__init__(n, body)
+        self.body = _envelope(n, body, bodies)
         self.bodies = bodies
         self.agents = nn.ModuleList(FuPS(1, own, generator) for own in bodies)
         for name, mask in _masks(self.body, bodies).items():

@@ -19,8 +19,8 @@ A scheme holds parameters and knows nothing of the algorithm. An algorithm
    one agent's loss moves every agent; the sequential factor M of HAPPO and HATRPO then has to count all agents that
    have moved, not only the predecessors. ``groups`` are the parameters that a step of each agent may move: n groups
    where agents are separate, one group where they are coupled;
-6. adds ``terms(kl)`` to the loss of the forward pass that came last, and says ``after_step()`` behind every step of an
-   optimiser and ``after_update()`` when all epochs on a rollout are done.
+6. adds ``terms(kl)`` to the loss of the pass that came last if the scheme is ``regularised``, and says
+   ``after_step()`` behind every step of an optimiser and ``after_update()`` when all epochs on a rollout are done.
 
 A third party adds a scheme through the extension point ``sharing``: (n, body, generator, **options) → Scheme, and
 checks it by ``conformance.check("sharing", …)``.
@@ -28,10 +28,12 @@ checks it by ``conformance.check("sharing", …)``.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import typing
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from torch import Tensor, nn
 
@@ -105,6 +107,11 @@ class Scheme(nn.Module, ABC):
         return self.state_size > 0
 
     @property
+    def regularised(self) -> bool:
+        """Whether ``terms`` gives any."""
+        return False
+
+    @property
     def execution(self) -> str:
         """Which kind of execution this is, for the run's record."""
         return "centralised" if self.centralised else "decentralised"
@@ -141,4 +148,28 @@ def options_of(kind: type[Options], name: str, given: Mapping[str, Any]) -> Opti
     for key in given:
         if key not in known:
             raise registry.unknown(f"option of {name}", key, known)
-    return kind(**given)
+    hints = typing.get_type_hints(kind)
+    return kind(**{key: _read(hints[key], value, key) for key, value in given.items()})
+
+
+def _read(hint: Any, value: Any, key: str) -> Any:
+    """A value of the option's type, or the text of one: "false" is False, "1,2" is (1, 2)."""
+    choices = typing.get_args(hint)
+    if type(None) in choices:
+        if value is None or value == "none":
+            return None
+        return _read(next(choice for choice in choices if choice is not type(None)), value, key)
+    if typing.get_origin(hint) is tuple:
+        parts = [part for part in value.split(",") if part] if isinstance(value, str) else value
+        if isinstance(parts, (list, tuple)):
+            return tuple(_read(choices[0], part, key) for part in parts)
+    elif hint is bool and str(value).lower() in ("true", "false") and isinstance(value, (bool, str)):
+        return str(value).lower() == "true"
+    elif hint in (int, float) and isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        with contextlib.suppress(ValueError):
+            number = float(value)
+            if hint is float or number.is_integer():
+                return hint(number)
+    elif typing.get_origin(hint) is Literal or isinstance(value, hint):
+        return value
+    raise InputError(f"{key} is {value!r} where {getattr(hint, '__name__', hint)} is asked for")

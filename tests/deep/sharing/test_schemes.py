@@ -7,7 +7,12 @@ import torch
 
 from deep import sharing
 from deep.networks import Body, apply, count
+from deep.sharing.conformance import CHECKS
+from deep.sharing.fups import FuPS
 from deep.sharing.nops import NoPS, sized
+from deep.sharing.obs_hyper import ObsHyperOptions
+from deep.sharing.scheme import options_of
+from marlcore import conformance
 from marlcore.errors import InputError
 
 N, BODY = 3, Body(4, 2, (6,), gain=1.0)
@@ -22,28 +27,123 @@ def inputs():
 
 
 @pytest.mark.parametrize("name", sharing.names())
-def test_weights_asked_for_once_give_the_same_outputs(name):
-    s = scheme(name)
-    x = inputs()
-    torch.testing.assert_close(s(x)[0], s(x, weights=s.weights())[0])
-    some = s(x[:, [2, 0]], agents=[2, 0])[0]
-    torch.testing.assert_close(some, s(x)[0][:, [2, 0]], rtol=1e-5, atol=1e-6)
+def test_every_scheme_keeps_the_contract(name):
+    assert len(conformance.check("sharing", name).checks) == len(CHECKS)
 
 
-@pytest.mark.parametrize("name", sharing.names())
-def test_a_step_of_one_agent_moves_whom_the_scheme_says(name):
-    s = scheme(name)
-    x = inputs()
-    before = s(x)[0].detach()
-    groups = s.groups()
-    assert len(groups) == (1 if s.coupled else N)
-    held = [p for group in groups for p in group]
-    assert {id(p) for p in held} == {id(p) for p in s.parameters() if p.requires_grad}
-    assert len(held) == len({id(p) for p in held})
-    s(x[:, [1]], agents=[1])[0].square().sum().backward()
-    torch.optim.SGD(groups[0 if s.coupled else 1], lr=0.1).step()
-    moved = (s(x)[0].detach() - before).abs().amax((0, 2)) > 1e-6
-    assert moved.tolist() == ([True] * N if s.coupled else [False, True, False])
+class Broken(FuPS):
+    """Shares everything, but for what a test breaks."""
+
+
+def seeded_by_itself(n, body, generator):
+    return FuPS(n, body, torch.Generator().manual_seed(0))
+
+
+class Uncoupled(Broken):
+    coupled = False
+
+    def groups(self):
+        return [list(self.parameters()), [], []]
+
+
+class Reads(Broken):
+    def forward(self, x, hidden=None, starts=None, agents=None, weights=None):
+        return super().forward(x + x.mean(-2, keepdim=True), hidden, starts, agents, weights)
+
+
+class Idle(Broken):
+    def __init__(self, n, body, generator):
+        super().__init__(n, body, generator)
+        self.idle = torch.nn.Parameter(torch.ones(2))
+
+
+class Unheld(Idle):
+    def groups(self):
+        return [list(self.theta.parameters())]
+
+
+class Remembers(Broken):
+    def forward(self, x, hidden=None, starts=None, agents=None, weights=None):
+        return super().forward(x, hidden, None, agents, weights)
+
+
+class Ignores(Broken):
+    def forward(self, x, hidden=None, starts=None, agents=None, weights=None):
+        return super().forward(x, None, starts, agents, weights)
+
+
+class Detached(Broken):
+    def terms(self, kl=None):
+        return {"nothing": torch.tensor(1.0)}
+
+
+class Constant(Broken):
+    regularised = True
+
+    def terms(self, kl=None):
+        return {"nothing": torch.tensor(1.0)}
+
+
+class Silenced(Broken):
+    """Its first bias is taken away by a norm, so its gradient is round-off."""
+
+    def __init__(self, n, body, generator):
+        super().__init__(n, body, generator)
+        self.lost = torch.nn.Parameter(torch.ones(1))
+
+    def forward(self, x, hidden=None, starts=None, agents=None, weights=None):
+        return super().forward(x + self.lost, hidden, starts, agents, weights)
+
+
+class Slow(Broken):
+    def optimiser_groups(self, group, lr):
+        return [{"name": "theta", "params": self.groups()[group][:-1], "lr": lr}]
+
+
+class Deaf(Broken):
+    def forward(self, x, hidden=None, starts=None, agents=None, weights=None):
+        return super().forward(
+            x, hidden, starts, agents, None if weights is None else {k: 2 * v for k, v in weights.items()}
+        )
+
+
+class Unordered(NoPS):
+    def weights(self, agents=None):
+        return super().weights(None if agents is None else sorted(agents))
+
+
+class Unsaved(Broken):
+    def __init__(self, n, body, generator):
+        super().__init__(n, body, generator)
+        self.offset = torch.randn((), generator=generator)
+
+    def forward(self, x, hidden=None, starts=None, agents=None, weights=None):
+        out, hidden = super().forward(x, hidden, starts, agents, weights)
+        return out + self.offset, hidden
+
+
+@pytest.mark.parametrize(
+    ("factory", "message"),
+    [
+        pytest.param(seeded_by_itself, "the generator is not used", id="generator"),
+        pytest.param(Uncoupled, r"a step of agent 1 moves|element 0", id="coupled"),
+        pytest.param(Reads, "reads others' observations: True, and says centralised=False", id="centralised"),
+        pytest.param(Idle, "idle gets no gradient", id="idle"),
+        pytest.param(Unheld, "no group holds idle", id="unheld"),
+        pytest.param(Remembers, "at the start of an episode, it differs", id="remembers"),
+        pytest.param(Ignores, "the state that is handed on changes nothing", id="ignores"),
+        pytest.param(Detached, r"terms \['nothing'\] of a scheme that says regularised=False", id="term"),
+        pytest.param(Constant, "the term nothing has no gradient", id="constant"),
+        pytest.param(Silenced, "lost's gradient is 0", id="silenced"),
+        pytest.param(Slow, r"optimiser_groups\(0\) is not group 0", id="optimiser"),
+        pytest.param(Deaf, "with weights asked for once, it differs", id="weights"),
+        pytest.param(Unordered, "of chosen agents, it differs", id="agents"),
+        pytest.param(Unsaved, "outputs differ after load_state_dict", id="unsaved"),
+    ],
+)
+def test_the_suite_notices_a_scheme_that_breaks_it(factory, message):
+    with pytest.raises(conformance.ConformanceError, match=message):
+        conformance.check("sharing", factory)
 
 
 def test_shared_networks_agree_without_an_id_and_differ_with_one():
@@ -138,3 +238,29 @@ def test_defaults_of_the_contract():
     (group,) = s.optimiser_groups(0, 3e-4)
     assert group["lr"] == 3e-4
     assert {id(p) for p in group["params"]} == {id(p) for p in s.parameters()}
+
+
+def test_options_are_read_by_their_types():
+    name, text = sharing.parse("obs_hyper?types=0,1&accumulate=False&lr=none&scaling=true&alpha=1&window=3")
+    found = options_of(ObsHyperOptions, name, text)
+    assert (found.types, found.accumulate, found.lr, found.scaling) == ((0, 1), False, None, True)
+    assert (found.alpha, found.window) == (1.0, 3)
+    assert sharing.parse("nops") == ("nops", {})
+    with pytest.raises(InputError, match="option 'size' is not key=value"):
+        sharing.parse("hyper?size")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("hyper?size=2.5", "size is '2.5' where int is asked for", id="int"),
+        pytest.param("hyper?hidden=a", "hidden is 'a' where int is asked for", id="tuple"),
+        pytest.param("obs_hyper?accumulate=no", "accumulate is 'no' where bool is asked for", id="bool"),
+        pytest.param("obs_hyper?alpha=much", "alpha is 'much' where float is asked for", id="float"),
+        pytest.param("hyper?sise=3", "unknown option of hyper 'sise'; did you mean size", id="key"),
+    ],
+)
+def test_options_of_another_type_are_refused(text, message):
+    name, options = sharing.parse(text)
+    with pytest.raises(InputError, match=message):
+        sharing.make(name, N, BODY, torch.Generator(), **options)
