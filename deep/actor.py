@@ -8,6 +8,7 @@ The scheme knows weights, ``deep.distributions`` what outputs mean; an algorithm
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ from deep.distributions import Categorical, Distribution, Gaussian, categorical,
 from deep.envs.protocol import Discrete, Spec
 from deep.networks import Weights
 from deep.sharing import Scheme
+from marlcore.errors import InputError
 
 
 class Actor(nn.Module):
@@ -36,16 +38,6 @@ class Actor(nn.Module):
         """Whether a step on one agent's loss moves other agents' policies."""
         return self.scheme.coupled
 
-    @property
-    def recurrent(self) -> bool:
-        """Whether there is a state to carry from step to step."""
-        return self.scheme.initial_state(1) is not None
-
-    @property
-    def whole(self) -> bool:
-        """Whether even one agent's outputs need everyone's observations."""
-        return self.scheme.conditioned
-
     def groups(self) -> list[list[nn.Parameter]]:
         """The parameters that a step of each agent may move; a single group if agents are coupled."""
         groups = [list(group) for group in self.scheme.groups()]
@@ -54,9 +46,10 @@ class Actor(nn.Module):
                 group.append(log_std)
         return groups
 
-    def weights(self) -> Weights | None:
-        """Weights for many steps; None where each observation generates its own."""
-        return None if self.scheme.conditioned else self.scheme.weights()
+    def optimiser_groups(self, group: int, lr: float) -> list[dict[str, Any]]:
+        """``groups()[group]`` as torch's parameter groups."""
+        found = self.scheme.optimiser_groups(group, lr)
+        return [*found, {"name": "log_std", "params": [self.log_std[group]], "lr": lr}] if self.box else found
 
     def outputs(
         self,
@@ -68,16 +61,11 @@ class Actor(nn.Module):
     ) -> tuple[Tensor, Tensor | None]:
         """What the networks of those agents give: (T, B, n', outputs).
 
-        obs (T, B, n', o) and hidden (B, n', H) are the chosen agents' own, or everyone's where weights depend on
-        observations (``whole``), which are then made of them all.
+        obs (T, B, n', o) and hidden (B, n', H) are the chosen agents' own, or everyone's where the scheme is
+        centralised, as its ``select`` cuts them.
         """
-        if agents is None:
-            return self.scheme(obs, hidden, starts, weights=weights)
-        chosen = list(agents)
-        if self.whole:
-            out, hidden = self.scheme(obs, hidden, starts)
-            return out[..., chosen, :], hidden
-        return self.scheme(obs, hidden, starts, agents=chosen, weights=weights)
+        chosen = self.scheme.weights(agents) if weights is None else weights
+        return self.scheme(obs, hidden, starts if self.scheme.sequential else None, agents=agents, weights=chosen)
 
     def distribution(
         self, outputs: Tensor, available: Tensor | None, agents: Sequence[int] | None = None
@@ -92,6 +80,49 @@ class Actor(nn.Module):
         log_std = torch.stack([rows[i] for i in chosen]).expand_as(outputs)
         own = torch.as_tensor(self.own)[chosen]
         return Gaussian(torch.where(own, outputs, 0.0), torch.where(own, log_std, 0.0), own.expand_as(outputs))
+
+    def recalled(self, recorded: Tensor, agents: Sequence[int] | None = None) -> Distribution:
+        """The distribution that ``recorded`` wrote down."""
+        if not self.box:
+            return Categorical(recorded, self.spec.action_counts, self.spec.action_kind == "multi-discrete")
+        mean, log_std = recorded.chunk(2, -1)
+        own = torch.as_tensor(self.own)[list(range(self.spec.n_agents)) if agents is None else list(agents)]
+        return Gaussian(mean, log_std, own.expand_as(mean))
+
+    @property
+    def context(self) -> int:
+        """How many numbers stand behind an observation: the previous action and reward, or none."""
+        own = self.spec.action_size if self.box else self.spec.n_actions
+        asked = self.scheme.context
+        if asked not in (0, own + 1):
+            raise InputError(
+                f"context = {asked}, and the previous action and reward of {self.spec.name} are {own + 1} numbers"
+            )
+        return asked
+
+    def context_of(self, actions: Tensor, reward: Tensor) -> Tensor:
+        """(…, n, context): a step's action, its choices as unit vectors, and its reward."""
+        parts = (
+            [actions]
+            if self.box
+            else [
+                torch.nn.functional.one_hot(chosen, count)
+                for chosen, count in zip(
+                    actions.unbind(-1) if self.spec.action_kind == "multi-discrete" else [actions],
+                    self.spec.action_counts,
+                    strict=True,
+                )
+            ]
+        )
+        return torch.cat([*parts, reward[..., None]], -1)
+
+
+def recorded(dist: Distribution) -> Tensor:
+    """A distribution as numbers (…, n, ·): log-probabilities, or means and log-deviations."""
+    if isinstance(dist, Categorical):
+        return dist.logp
+    assert isinstance(dist, Gaussian)
+    return torch.cat([dist.mean, dist.log_std], -1)
 
 
 def policy_tables(actor: Actor, obs: Tensor) -> tuple[Tensor, ...]:

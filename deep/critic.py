@@ -33,13 +33,11 @@ class Critic(nn.Module):
         name = scheme or ("fups_id" if view == "state" and self.rows > 1 else "fups")
         self.scheme = sharing.make(name, self.rows, body, generator)
 
-    @property
-    def recurrent(self) -> bool:
-        """Whether there is a state to carry from step to step."""
-        return self.scheme.initial_state(1) is not None
+        self.obs_size = spec.obs_size
 
     def inputs(self, obs: Tensor, state: Tensor) -> Tensor:
-        """(…, R, inputs) from obs (…, n, o) and state (…, s)."""
+        """(…, R, inputs) from obs (…, n, o), what stands behind it left out, and state (…, s)."""
+        obs = obs[..., : self.obs_size]
         if self.view == "own":
             return obs
         rows = state[..., None, :].expand(*state.shape[:-1], self.rows, state.shape[-1])
@@ -53,7 +51,8 @@ class Critic(nn.Module):
         weights: Weights | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Values (T, B, R) on the network's scale, and the recurrent state."""
-        out, hidden = self.scheme(inputs, hidden, starts, weights=weights)
+        chosen = self.scheme.weights() if weights is None else weights
+        out, hidden = self.scheme(inputs, hidden, starts if self.scheme.sequential else None, weights=chosen)
         return out[..., 0], hidden
 
     def rewards(self, reward: Tensor) -> Tensor:

@@ -37,9 +37,14 @@ class Learner:
         self.groups = actor.groups()
         fused = next(actor.parameters()).device.type in ("cpu", "cuda")
         adam = {"eps": optimiser.epsilon, "fused": fused}
-        self.actor_optimisers = [torch.optim.Adam(group, lr=optimiser.lr, **adam) for group in self.groups]
-        self.critic_parameters = list(critic.parameters())
-        self.critic_optimiser = torch.optim.Adam(self.critic_parameters, lr=optimiser.critic_lr, **adam)
+        self.actor_optimisers = [
+            torch.optim.Adam(actor.optimiser_groups(g, optimiser.lr), **adam) for g in range(len(self.groups))
+        ]
+        # a critic's rows are fitted together, whoever shares it
+        rows = range(len(critic.scheme.groups()))
+        parts = [part for g in rows for part in critic.scheme.optimiser_groups(g, optimiser.critic_lr)]
+        self.critic_parameters = [p for part in parts for p in part["params"]]
+        self.critic_optimiser = torch.optim.Adam(parts, **adam)
 
     @property
     def n(self) -> int:
@@ -52,11 +57,15 @@ class Learner:
 
     def step_actor(self, loss: Tensor, groups: Sequence[int]) -> float:
         """One step of those groups down the gradient of ``loss``; the largest norm of their gradients."""
-        return max(self._step(loss, self.actor_optimisers[g], self.groups[g], more=g != groups[-1]) for g in groups)
+        norm = max(self._step(loss, self.actor_optimisers[g], self.groups[g], more=g != groups[-1]) for g in groups)
+        self.actor.scheme.after_step()
+        return norm
 
     def step_critic(self, loss: Tensor) -> float:
         """One step of the critic down the gradient of ``loss``; the gradient's norm."""
-        return self._step(loss, self.critic_optimiser, self.critic_parameters)
+        norm = self._step(loss, self.critic_optimiser, self.critic_parameters)
+        self.critic.scheme.after_step()
+        return norm
 
     def save(self) -> dict[str, Any]:
         """All of it as plain data."""

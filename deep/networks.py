@@ -139,6 +139,8 @@ def apply(
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """xW + b for x (…, n, a) and W (a, b), (n, a, b) or (…, n, a, b)."""
+    if weight.ndim == 3 and weight.shape[0] == x.shape[-2] == 1:  # one agent: a plain product is the faster kernel
+        weight, bias = weight[0], bias[0]
     if weight.ndim == 2:
         if bias.ndim == 1:
             return torch.addmm(bias, x.reshape(-1, x.shape[-1]), weight).reshape(*x.shape[:-1], -1)
@@ -188,9 +190,12 @@ def _layer(weights: Weights, name: str, x: Tensor) -> Tensor:
 def _norm(body: Body, weights: Weights, name: str, x: Tensor) -> Tensor:
     if not body.norm:
         return x
-    mask = weights.get(f"{name}.mask")
-    plain = torch.nn.functional.layer_norm(x, x.shape[-1:]) if mask is None else _norm_of_some(x, mask)
-    return plain * weights[f"{name}.scale"] + weights[f"{name}.shift"]
+    mask, scale, shift = weights.get(f"{name}.mask"), weights[f"{name}.scale"], weights[f"{name}.shift"]
+    if mask is not None:
+        return _norm_of_some(x, mask) * scale + shift
+    if scale.numel() == shift.numel() == x.shape[-1]:  # one network: norm, scale and shift in one kernel
+        return torch.nn.functional.layer_norm(x, x.shape[-1:], scale.reshape(-1), shift.reshape(-1))
+    return torch.nn.functional.layer_norm(x, x.shape[-1:]) * scale + shift
 
 
 def _norm_of_some(x: Tensor, mask: Tensor) -> Tensor:

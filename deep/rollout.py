@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from deep.actor import Actor
+from deep.actor import Actor, recorded
 from deep.critic import Critic
 from deep.distributions import to_environment
 from deep.envs.protocol import Environment, Timestep
@@ -40,15 +40,15 @@ class Batch:
     """
 
     obs: Tensor
-    """(L, N, n, o)"""
+    """(L, N, n, o), behind each the previous action and reward where the scheme reads them"""
     state: Tensor
     """(L, N, s)"""
     available: Tensor
     """(L, N, n, A)"""
     actions: Tensor
     """(L, N, n) or (L, N, n, d)"""
-    outputs: Tensor
-    """(L, N, n, ·): what the networks gave when the actions were drawn"""
+    old: Tensor
+    """(L, N, n, ·): the distributions that the actions were drawn from, as ``deep.actor.recorded`` writes them"""
     logp: Tensor
     """(L, N, n): log π_old(a|s)"""
     weights: Tensor
@@ -103,7 +103,7 @@ class Batch:
         return Batch(**parts)
 
 
-_PER_AGENT = ("available", "actions", "outputs", "logp", "weights", "advantages")
+_PER_AGENT = ("available", "actions", "old", "logp", "weights", "advantages")
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,8 @@ class Collector:
         spec, batch = self.env.spec, self.env.batch
         self.t = _kept(t)
         self.hidden = self.actor.scheme.initial_state(batch)
+        width = self.actor.context
+        self.context = torch.zeros(batch, spec.n_agents, width, device=self.env.device) if width else None
         self.starts = torch.ones(batch, dtype=torch.bool, device=self.env.device)
         self.returns = torch.zeros(batch, spec.n_agents, dtype=torch.float64, device=self.env.device)
         self.lengths = torch.zeros(batch, dtype=torch.int64, device=self.env.device)
@@ -140,17 +142,20 @@ class Collector:
         draws = self._draws()
         ended: list[tuple[Tensor, Tensor, dict[str, Tensor]]] = []
         with torch.no_grad():
-            weights = actor.weights()
+            weights = actor.scheme.weights()
             for k in range(self.length):
                 if self.hidden is not None and k % self.chunk == 0:
                     steps.hidden.append(self.hidden)
-                steps.before(k, t, self.starts)
+                steps.before(k, t, self.starts, self.context)
                 out, self.hidden = actor.outputs(steps.obs[k : k + 1], self.hidden, self.starts[None], weights=weights)
                 dist = actor.distribution(out[0], steps.available[k])
                 actions = dist.sample(draws[k])
-                steps.outputs[k], steps.actions[k], steps.logp[k] = out[0], actions, dist.log_prob(actions)
+                steps.old[k], steps.actions[k], steps.logp[k] = recorded(dist), actions, dist.log_prob(actions)
                 t = env.step(to_environment(env.spec, actions))
                 self.starts = t.done.clone()
+                if self.context is not None:
+                    seen = actor.context_of(actions, t.reward)
+                    self.context = torch.where(self.starts[:, None, None], 0.0, seen)
                 steps.after(k, t)
                 self._count_episodes(t, ended)
         self.count += self.length
@@ -165,6 +170,7 @@ class Collector:
             "count": self.count,
             "hidden": self.hidden,
             "critic_hidden": self.critic_hidden,
+            "context": self.context,
             "starts": self.starts,
             "returns": self.returns,
             "lengths": self.lengths,
@@ -180,6 +186,7 @@ class Collector:
         device = self.env.device
         self.hidden = None if saved["hidden"] is None else saved["hidden"].to(device)
         self.critic_hidden = None if saved["critic_hidden"] is None else saved["critic_hidden"].to(device)
+        self.context = None if saved["context"] is None else saved["context"].to(device)
         self.starts, self.returns = saved["starts"].to(device), saved["returns"].to(device)
         self.lengths = saved["lengths"].to(device)
 
@@ -210,9 +217,7 @@ class Steps:
         self.obs, self.state, self.available, self.alive = (
             arrays[name] for name in ("obs", "state", "available", "alive")
         )
-        self.starts, self.actions, self.outputs, self.logp = (
-            arrays[name] for name in ("starts", "actions", "outputs", "logp")
-        )
+        self.starts, self.actions, self.old, self.logp = (arrays[name] for name in ("starts", "actions", "old", "logp"))
         self.reward, self.terminated, self.truncated = (arrays[name] for name in ("reward", "terminated", "truncated"))
         self.finals: list[tuple[int, Tensor, Tensor, Tensor]] = []
         """(step, which copies were truncated, their last observations and states)"""
@@ -224,7 +229,6 @@ class Steps:
         """Room for one rollout."""
         env, length = collector.env, collector.length
         spec, B, n = env.spec, env.batch, env.spec.n_agents
-        outputs = collector.actor.scheme.body.outputs
         box = spec.action_kind == "box"
 
         def room(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -232,28 +236,26 @@ class Steps:
 
         actions = (n,) if spec.action_kind == "discrete" else (n, spec.action_size)
         return cls(
-            obs=room(n, spec.obs_size),
+            obs=room(n, spec.obs_size + collector.actor.context),
             state=room(spec.state_size),
             available=room(n, spec.n_actions, dtype=torch.bool),
             alive=room(n, dtype=torch.bool),
             starts=room(dtype=torch.bool),
             actions=room(*actions, dtype=torch.float32 if box else torch.int64),
-            outputs=room(n, outputs),
+            old=room(n, 2 * spec.action_size if box else spec.n_actions),
             logp=room(n),
             reward=room(n),
             terminated=room(dtype=torch.bool),
             truncated=room(dtype=torch.bool),
         )
 
-    def before(self, k: int, t: Timestep, starts: Tensor) -> None:
+    def before(self, k: int, t: Timestep, starts: Tensor, context: Tensor | None) -> None:
         """What was seen before step k."""
-        self.obs[k], self.state[k], self.available[k], self.alive[k], self.starts[k] = (
-            t.obs,
-            t.state,
-            t.available,
-            t.alive,
-            starts,
-        )
+        if context is None:
+            self.obs[k] = t.obs
+        else:
+            torch.cat([t.obs, context], -1, out=self.obs[k])
+        self.state[k], self.available[k], self.alive[k], self.starts[k] = t.state, t.available, t.alive, starts
 
     def after(self, k: int, t: Timestep) -> None:
         """What step k led to; last observations are kept where the clock ran out."""
@@ -270,7 +272,7 @@ def assess(
     actor, critic, normaliser = learner.actor, learner.critic, learner.normaliser
     with torch.no_grad():
         inputs = critic.inputs(steps.obs, steps.state)
-        run = _recurrent_values if critic.recurrent else _plain_values
+        run = _recurrent_values if critic.scheme.sequential else _plain_values
         values, next_values, states, carried = run(steps, critic, inputs, carried, chunk)
         V, V_next = normaliser.denormalise(values), normaliser.denormalise(next_values)
         reward = critic.rewards(steps.reward)
@@ -282,7 +284,7 @@ def assess(
         state=steps.state,
         available=steps.available,
         actions=steps.actions,
-        outputs=steps.outputs,
+        old=steps.old,
         logp=steps.logp,
         weights=weights,
         advantages=advantages.expand_as(weights),
@@ -292,7 +294,7 @@ def assess(
         returns=advantages + V,
         critic_weights=critic.alive(weights),
     )
-    length = chunk if actor.recurrent or critic.recurrent else 1
+    length = chunk if actor.scheme.sequential or critic.scheme.sequential else 1
     cut = batch._each(lambda x: _sequences(x, length), lambda h: h)
     hidden = torch.cat(steps.hidden) if steps.hidden else None
     return dataclasses.replace(cut, hidden=hidden, critic_hidden=states), carried
@@ -329,7 +331,7 @@ def _recurrent_values(
     steps: Steps, critic: Critic, inputs: Tensor, carried: Tensor | None, chunk: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
     """The same step by step, with the state that is carried along."""
-    weights = None if critic.scheme.conditioned else critic.scheme.weights()
+    weights = critic.scheme.weights()
     hidden = critic.scheme.initial_state(inputs.shape[1]) if carried is None else carried
     finals = {k: (cut, obs, state) for k, cut, obs, state in steps.finals}
     values, following, states = [], torch.empty_like(inputs[..., 0]), []

@@ -21,11 +21,12 @@ from deep.algorithms import Moment, value
 from deep.config import Config, discount_of, sharing_of
 from deep.critic import Critic, input_size
 from deep.distributions import output_size
-from deep.envs.protocol import Spec
+from deep.envs.protocol import Box, Discrete, Spec
 from deep.learner import Learner
 from deep.networks import Body
 from deep.normalise import ValueNormaliser, standardise
 from deep.rollout import Batch, Collector, Episodes, assess
+from deep.sharing.nops import sized
 from marlcore.errors import InputError
 
 
@@ -73,6 +74,8 @@ class Session:
         moment = Moment(self.config.seed, self.updates)
         figures = self.algorithm.update(learner, batch, self.config.options, moment)
         figures |= value.fit(learner, batch, self.config.value, moment)
+        learner.actor.scheme.after_update()
+        learner.critic.scheme.after_update()
         self.updates += 1
         for name, figure in figures.items():
             if not math.isfinite(figure):
@@ -105,6 +108,8 @@ def build(config: Config, spec: Spec) -> Learner:
     }
     name, options = sharing_of(config.sharing)
     body = Body(spec.obs_size, output_size(spec), gain=network.gain, **shape)
+    if name == "nops" and _unequal(spec):
+        options["bodies"] = sized(body, spec.n_agents, spec.obs_sizes, _own_outputs(spec))
     scheme = sharing.make(name, spec.n_agents, body, seeds.generator(config.seed, seeds.ACTOR), **options)
     actor = Actor(spec, scheme, network.log_std)
     view = config.value.view or algorithm.view
@@ -115,6 +120,22 @@ def build(config: Config, spec: Spec) -> Learner:
     for module in (actor, critic, normaliser):
         module.to(device)
     return Learner(actor, critic, normaliser, config.optimiser)
+
+
+def _unequal(spec: Spec) -> bool:
+    """Whether agents differ in sizes that a network of their own can have."""
+    return len(set(spec.obs_sizes)) > 1 or len(set(_own_outputs(spec))) > 1
+
+
+def _own_outputs(spec: Spec) -> list[int]:
+    """How many outputs each agent uses; vectors of choices are laid out by the padded counts."""
+    sizes = []
+    for space in spec.spaces:
+        if isinstance(space, Discrete):
+            sizes.append(space.n)
+        else:
+            sizes.append(len(space.low) if isinstance(space, Box) else output_size(spec))
+    return sizes
 
 
 def summary(episodes: Episodes) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from deep.distributions import Distribution
 from deep.learner import Learner
 from deep.normalise import masked_mean
 from deep.rollout import Batch
+from deep.sharing import Scheme
 from marlcore.objectives import sequential_factor
 
 
@@ -61,7 +62,7 @@ def sequential(
     ratios: dict[int, Tensor] = {}
     for m, i in enumerate(order):
         others = [ratios[j] for j in sorted(ratios) if j != i]
-        own = batch.of([i], learner.actor.whole)
+        own = batch.of([i], learner.actor.scheme.centralised)
         M = sequential_factor(own.advantages, others)
         figures += step(i, dataclasses.replace(own, advantages=M))
         if m + 1 < n:
@@ -91,7 +92,7 @@ def ascend(
             r = (logp - part.logp).exp()
             f = objective(r, part, dist)
             gain, entropy = (_mean(x, part.weights, coupled) for x in (f, dist.entropy()))
-            loss = -(gain + ascent.entropy * entropy)
+            loss = -(gain + ascent.entropy * entropy) + terms_of(learner.actor, part, dist, agents)
             norm = learner.step_actor(loss, groups)
             share = 1 if coupled else len(agents)
             figures.append(
@@ -110,14 +111,22 @@ def policy_of(actor: Actor, batch: Batch, agents: Sequence[int]) -> Distribution
     """π_θ(·|o) of those agents at every step; ``batch`` is theirs."""
     everyone = len(agents) == actor.spec.n_agents
     chosen = None if everyone else agents
-    starts = batch.starts if actor.recurrent else None
-    out, _ = actor.outputs(batch.obs, batch.hidden, starts, chosen)
+    out, _ = actor.outputs(batch.obs, batch.hidden, batch.starts, chosen)
     return actor.distribution(out, batch.available, chosen)
+
+
+def terms_of(actor: Actor, batch: Batch, dist: Distribution, agents: Sequence[int]) -> Tensor | float:
+    """What the sharing scheme adds to the loss of the pass that gave ``dist``."""
+    if type(actor.scheme).terms is Scheme.terms:
+        return 0.0
+    everyone = len(agents) == actor.spec.n_agents
+    old = actor.recalled(batch.old, None if everyone else agents)
+    return sum(actor.scheme.terms(masked_mean(old.kl(dist), batch.weights)).values(), 0.0)
 
 
 def ratios_of(actor: Actor, batch: Batch, agents: Sequence[int]) -> list[Tensor]:
     """π̄(a|s)/π(a|s) (L, N, 1) of each of those agents, π̄ the policy as it stands."""
-    own = batch.of(agents, actor.whole)
+    own = batch.of(agents, actor.scheme.centralised)
     with torch.no_grad():
         logp = policy_of(actor, own, agents).log_prob(own.actions)
     return list((logp - own.logp).exp().split(1, -1))

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from deep.algorithms.ascent import Ascent, ascend, sequential
 from deep.algorithms.contract import Algorithm, Moment
-from deep.distributions import Categorical, Distribution, categorical
+from deep.distributions import Categorical, Distribution
 from deep.learner import Learner
 from deep.rollout import Batch
 from marlcore import registry
@@ -45,11 +45,10 @@ def update(learner: Learner, batch: Batch, options: Drifting, moment: Moment) ->
     if options.drift == "marginal-clip":
         raise InputError("drift marginal-clip averages over the other agents, and a sample has one of them: use clip")
     drift = registry.load("drifts", options.drift)
-    counts = learner.actor.spec.action_counts
 
     def objective(r: Tensor, part: Batch, dist: Distribution) -> Tensor:
         assert isinstance(dist, Categorical)
-        at = step_at(part, counts)
+        at = step_at(part)
         hat = dist.probabilities
         # an action that the mask excludes has probability 0 before and after: taken as 1, its ratio is no 0/0
         absent = at.old == 0
@@ -63,9 +62,9 @@ def update(learner: Learner, batch: Batch, options: Drifting, moment: Moment) ->
     return sequential(learner, batch, moment.order(learner.n), step)
 
 
-def step_at(part: Batch, counts: tuple[int, ...]) -> Step:
+def step_at(part: Batch) -> Step:
     """A sample as the step that a drift looks at: M(s, x) = [x = a]·M/π_old(x|s), one joint action of the others."""
-    old = categorical(part.outputs, part.available, counts).probabilities.detach()
+    old = part.old.exp()
     chosen = torch.zeros_like(old).scatter_(-1, part.actions[..., None], 1.0)
     M = chosen * (part.advantages / part.logp.exp())[..., None]
     return Step(old, M, torch.ones_like(M[..., :1]), M[..., None])

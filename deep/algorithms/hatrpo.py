@@ -5,13 +5,13 @@
 
 Source: *Heterogeneous-Agent Reinforcement Learning* (JMLR 2024), Algorithm HATRPO. The KL is the true one: a
 categorical's is weighted by its probabilities, a Gaussian's closed; its mean is over living agents. Hx is a product of
-second derivatives, H⁻¹g comes from conjugate gradients (Hestenes & Stiefel, 1952) that stop at a residual of
-``tolerance``·‖g‖ or after ``iterations``, and the residual that is reached is recorded. H is singular along whatever
-does not change the policy; ``damping`` times the identity is added to it. The means are those of the batch, without γᵗ.
+second derivatives. H⁻¹g comes from conjugate gradients (Hestenes & Stiefel, 1952) that stop at a relative residual of
+``tolerance`` or after ``iterations``; the residual that they reach is recorded. H is singular along whatever does not
+change the policy, so ``damping`` times the identity is added. The means are those of the batch, without γᵗ.
 
 Guarantee: each surrogate grows and each expected KL on the batch is at most δ, or the agent stays where it is. The
 return may fall (HATRPO is no exact argmax). Departures: the ball is around the policy at which the agent's step
-starts, which with shared parameters is not π_old.
+starts, which with shared parameters is not π_old; what a sharing scheme adds to a loss enters g alone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from deep.algorithms.ascent import policy_of, sequential
+from deep.algorithms.ascent import policy_of, sequential, terms_of
 from deep.algorithms.contract import Algorithm, Moment
 from deep.distributions import Distribution
 from deep.learner import Learner
@@ -70,7 +70,8 @@ def natural_step(learner: Learner, own: Batch, i: int, options: TrustRegion) -> 
 
     dist = policy_of(actor, own, [i])
     start = surrogate(dist)
-    g = _flat(torch.autograd.grad(start, group, retain_graph=True, allow_unused=True), group)
+    ascended = start - terms_of(actor, own, dist, [i])
+    g = _flat(torch.autograd.grad(ascended, group, retain_graph=True, allow_unused=True), group)
     slope = torch.autograd.grad(divergence(dist), group, create_graph=True, allow_unused=True)
 
     def curvature(x: Tensor) -> Tensor:
@@ -96,6 +97,7 @@ def natural_step(learner: Learner, own: Batch, i: int, options: TrustRegion) -> 
             moved = policy_of(actor, own, [i])
             gain, kl = surrogate(moved) - start, divergence(moved)
         if bool(gain > 0) and bool(kl <= options.delta):
+            actor.scheme.after_step()
             return figures | {"surrogate": gain, "kl": kl, "accepted": 1.0}
     _place(at, group)
     return figures

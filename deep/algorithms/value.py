@@ -45,9 +45,9 @@ def fit(learner: Learner, batch: Batch, value: Value, moment: Moment) -> dict[st
     for epoch in range(value.epochs):
         for rows in moment.minibatches(_KEY + epoch, batch, value.minibatches):
             part, y = (batch, targets) if rows is None else (batch.take(rows), targets[:, rows])
-            starts = part.starts if learner.critic.recurrent else None
-            v, _ = learner.critic(part.critic_inputs, part.critic_hidden, starts)
+            v, _ = learner.critic(part.critic_inputs, part.critic_hidden, part.starts)
             loss = masked_mean(value_loss(v, part.values, y, value.clip, value.huber), part.critic_weights)
+            loss = loss + sum(learner.critic.scheme.terms().values(), 0.0)
             norm = learner.step_critic(loss)
             figures.append({"value_loss": loss.detach(), "value_gradient_norm": norm})
     return mean_of(figures)
