@@ -91,14 +91,18 @@ def play(actor: Actor, env: Environment, episodes: int, greedy: bool, seed: int)
     stream = torch.arange(env.batch * env.spec.n_agents, device=env.device).reshape(env.batch, -1, 1)
     kind = streams.normal if env.spec.action_kind == "box" else streams.uniform
     draw = torch.arange(env.spec.action_size, device=env.device)
+    context = torch.zeros(env.batch, env.spec.n_agents, actor.context, device=env.device)
     with torch.no_grad(), Progress(f"evaluation on {env.spec.name}", total=env.batch * episodes) as progress:
-        weights = actor.weights()
+        weights = actor.scheme.weights()
         for step in range(LONGEST * episodes):
-            out, hidden = actor.outputs(t.obs[None].clone(), hidden, starts[None], weights=weights)
+            seen = torch.cat([t.obs, context], -1)
+            out, hidden = actor.outputs(seen[None], hidden, starts[None], weights=weights)
             policy = actor.distribution(out[0], t.available)
             actions = policy.mode() if greedy else policy.sample(kind(seed, stream, step, draw))
             t = env.step(to_environment(env.spec, actions))
             starts = t.done.clone()
+            if actor.context:
+                context = torch.where(starts[:, None, None], 0.0, actor.context_of(actions, t.reward))
             progress.advance(counted.add(t.reward, starts, t.info))
             if counted.complete:
                 return counted.result(greedy)
