@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -61,8 +61,11 @@ class Session:
         """Environment steps so far, of all copies together."""
         return self.updates * self.config.steps_per_update
 
-    def update(self) -> dict[str, Any]:
-        """One rollout and one update; the figures of both (``deep.train`` says what they mean)."""
+    def update(self, note: Callable[[tuple[int, ...], Batch], None] | None = None) -> dict[str, Any]:
+        """One rollout and one update; the figures of both (``deep.train`` says what they mean).
+
+        ``note`` is called before each agent's step with what it learns from (``deep.algorithms.contract.Moment``).
+        """
         learner, rollout = self.learner, self.config.rollout
         steps, episodes = self.collector.collect()
         self.batch, self.collector.critic_hidden = assess(
@@ -71,7 +74,7 @@ class Session:
         batch = self.batch
         if rollout.standardise:
             batch = dataclasses.replace(batch, advantages=standardise(batch.advantages, batch.weights))
-        moment = Moment(self.config.seed, self.updates)
+        moment = Moment(self.config.seed, self.updates, note)
         figures = self.algorithm.update(learner, batch, self.config.options, moment)
         figures |= value.fit(learner, batch, self.config.value, moment)
         learner.actor.scheme.after_update()

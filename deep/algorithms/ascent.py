@@ -51,20 +51,24 @@ def simultaneous(
 ) -> dict[str, float]:
     """All agents ascend f(r_i, Â_i) together."""
     agents = list(range(learner.n))
+    if moment.note is not None:
+        moment.note(tuple(agents), batch)
     return mean_of(ascend(learner, batch, agents, ascent, objective, moment, key=0))
 
 
 def sequential(
-    learner: Learner, batch: Batch, order: Sequence[int], step: Callable[[int, Batch], list[dict[str, Any]]]
+    learner: Learner, batch: Batch, moment: Moment, step: Callable[[int, Batch], list[dict[str, Any]]]
 ) -> dict[str, float]:
-    """``step(i, batch of agent i with M for advantages)`` for the agents in ``order``."""
+    """``step(i, batch of agent i with M for advantages)`` for the agents in random order."""
     n, figures = learner.n, []
     ratios: dict[int, Tensor] = {}
-    for m, i in enumerate(order):
+    for m, i in enumerate(moment.order(n)):
         others = [ratios[j] for j in sorted(ratios) if j != i]
         own = batch.of([i], learner.actor.scheme.centralised)
-        M = sequential_factor(own.advantages, others)
-        figures += step(i, dataclasses.replace(own, advantages=M))
+        own = dataclasses.replace(own, advantages=sequential_factor(own.advantages, others))
+        if moment.note is not None:
+            moment.note((i,), own)
+        figures += step(i, own)
         if m + 1 < n:
             moved = list(range(n)) if learner.actor.coupled else [i]
             ratios |= dict(zip(moved, ratios_of(learner.actor, batch, moved), strict=True))

@@ -23,10 +23,12 @@ from deep.rollout import Batch
 
 @dataclass(frozen=True)
 class Moment:
-    """Where a run stands: all that an update's randomness depends on."""
+    """Where a run stands: all that an update's randomness depends on; and who looks on."""
 
     seed: int
     update: int
+    note: Callable[[tuple[int, ...], Batch], None] | None = None
+    """Called before those agents' steps with the batch that they learn from, M in place of the advantages."""
 
     def order(self, n: int) -> tuple[int, ...]:
         """The agents in random order."""

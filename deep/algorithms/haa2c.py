@@ -31,7 +31,7 @@ def update(learner: Learner, batch: Batch, options: OneEpoch, moment: Moment) ->
     def step(i: int, own: Batch) -> list[dict[str, Any]]:
         return ascend(learner, own, [i], options, objective, moment, key=i)
 
-    return sequential(learner, batch, moment.order(learner.n), step)
+    return sequential(learner, batch, moment, step)
 
 
 HAA2C = Algorithm("haa2c", update, OneEpoch)

@@ -59,7 +59,7 @@ def update(learner: Learner, batch: Batch, options: Drifting, moment: Moment) ->
     def step(i: int, own: Batch) -> list[dict[str, Any]]:
         return ascend(learner, own, [i], options, objective, moment, key=i)
 
-    return sequential(learner, batch, moment.order(learner.n), step)
+    return sequential(learner, batch, moment, step)
 
 
 def step_at(part: Batch) -> Step:

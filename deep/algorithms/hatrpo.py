@@ -53,7 +53,7 @@ def update(learner: Learner, batch: Batch, options: TrustRegion, moment: Moment)
     def step(i: int, own: Batch) -> list[dict[str, Any]]:
         return [natural_step(learner, own, i, options)]
 
-    return sequential(learner, batch, moment.order(learner.n), step)
+    return sequential(learner, batch, moment, step)
 
 
 def natural_step(learner: Learner, own: Batch, i: int, options: TrustRegion) -> dict[str, Any]:
