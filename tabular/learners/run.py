@@ -50,8 +50,8 @@ class Rule:
     """``update(memory, scratch, play, s, s_next)``, see ``loop``."""
     memory: Mapping[str, np.ndarray] = field(default_factory=dict)
     """What the learner keeps, as it is at step 0; in the order in which the update unpacks it."""
-    scratch: tuple[np.ndarray, ...] = ()
-    """Workspaces and constants; each thread has its own copy."""
+    scratch: tuple[Any, ...] = ()
+    """Workspaces and constants, arrays or tuples of them; each thread has its own copy."""
     rates: Mapping[str, Any] = field(default_factory=dict)
     """The learner's schedules; ``play.rates`` has their values in this order."""
     epsilon: Schedule = 0.0
@@ -174,7 +174,7 @@ def _advance(
 
     def one_block(k: int, rates: np.ndarray, start: int, stop: int) -> None:
         memory = tuple(state[f"memory.{name}"][k] for name in rule.memory)
-        scratch = tuple(np.array(x) for x in rule.scratch)
+        scratch = _copied(rule.scratch)
         own = Habits(habits.fixed, habits.tables, state["pairs"][k], asked)
         play = _play(place, state, k, len(rule.rates), start, seeds[k])
         record = logs.origin + start // every - begin // every
@@ -198,6 +198,11 @@ def _advance(
                 if progress is not None:
                     progress(stop - start)
             state["clock"][0] = stop
+
+
+def _copied(arrays: Any) -> Any:
+    """Arrays in tuples, however deep, all new."""
+    return tuple(_copied(x) for x in arrays) if isinstance(arrays, tuple) else np.array(arrays)
 
 
 def _cores() -> int:

@@ -29,6 +29,9 @@ from marlcore.games import MatrixGame
 TIE = 2.0**-36
 """Payoffs closer than this share of the largest are equal (1.5e-11)."""
 
+SADDLE = 1e-9
+"""What the other can do to a saddle point, of the largest payoff: that of round-off."""
+
 
 class Selected(NamedTuple):
     """A profile for each game, a table (S, A_i) per player, and whether it is what the rule looks for (S,)."""
@@ -89,21 +92,28 @@ def global_optimum(payoffs: np.ndarray) -> Selected:
 
 
 def saddle_point(payoffs: np.ndarray) -> Selected:
-    """An equilibrium at which the other's deviations never hurt: u₁(x, b) ≥ u₁(x, y) and u₂(a, y) ≥ u₂(x, y)."""
+    """An equilibrium at which the other's deviations never hurt: u₁(x, b) ≥ u₁(x, y) and u₂(a, y) ≥ u₂(x, y).
+
+    There x is maximin in u₁ and minimax in u₂, and y the reverse, so that x and y are found apart: x is optimal in
+    the zero-sum game [u₁ − v, w − u₂] of the values v of u₁ and w of u₂, and its value is 0 where there is one
+    (``static.saddle_kernel`` has the derivation).
+    """
     if payoffs.shape[1] != 2:
         raise InputError(f"select: saddle-point is a rule for two players, not {payoffs.shape[1]}")
-    from tabular.static.enumeration import nash_equilibria
+    from tabular.static.zero_sum import solve_zero_sum
 
-    slack = 4 * TIE * np.abs(payoffs).max((1, 2, 3))
-    chosen = first(payoffs)
-    for s, game in enumerate(rounded(payoffs)):
-        chosen.met[s] = False
-        for x, y in nash_equilibria(MatrixGame(game)).profiles:
-            unhurt = (x @ game[0] >= x @ game[0] @ y - slack[s]).all()
-            if unhurt and (game[1] @ y >= x @ game[1] @ y - slack[s]).all():
-                chosen.profile[0][s], chosen.profile[1][s], chosen.met[s] = x, y, True
-                break
-    return chosen
+    size = np.abs(payoffs).max((2, 3), keepdims=True)
+    own, other = np.moveaxis(payoffs / np.where(size > 0, size, 1.0), 1, 0)
+    other = other.swapaxes(1, 2)
+    v, w = (solve_zero_sum(np.ascontiguousarray(u)).value[:, None, None] for u in (own, other))
+    of_row = solve_zero_sum(np.concatenate([own - v, w - other.swapaxes(1, 2)], axis=2))
+    of_column = solve_zero_sum(np.concatenate([other - w, v - own.swapaxes(1, 2)], axis=2))
+    met = np.minimum(of_row.value, of_column.value) >= -SADDLE
+    profile = (np.array(of_row.row), np.array(of_column.row))
+    if not met.all():
+        for table, fallback in zip(profile, first(payoffs[~met]).profile, strict=True):
+            table[~met] = fallback
+    return Selected(profile, met)
 
 
 RULES: dict[str, Rule] = {

@@ -3,8 +3,9 @@
     FIRST     two players: the end of Lemke & Howson's path from the first label that has one. More: the first pure
               equilibrium in C order, without one the end of the logit path (``logit_kernel``)
     OPTIMUM   the first joint action that is best for everybody at once (a global optimum), else as FIRST
-    SADDLE    the first equilibrium found (pure ones in C order, then Lemke & Howson's from every label) at which nobody
-              is hurt when the others deviate, else as FIRST (a mixed one that no path ends in is missed)
+    SADDLE    the first pure equilibrium in C order at which nobody is hurt when the others deviate. Without one, two
+              players: a mixed one wherever there is one (``saddle_kernel``); more: the end of the logit path if it is
+              one (others are missed). Else as FIRST
 
 Payoffs are (n, J) over joint actions in C order. Hu & Wellman, "Nash Q-learning for general-sum stochastic games", JMLR
 4, 2003, definitions 12 and 13, name the last two; all global optima, and all saddle points, of a game are worth the
@@ -16,11 +17,10 @@ import numpy as np
 from marlcore.compiled import compiled
 from tabular.static.lemke_howson_kernel import bimatrix_workspace, lemke_howson_into
 from tabular.static.logit_kernel import logit_equilibrium_into, logit_workspace
+from tabular.static.saddle_kernel import ROUNDING, saddle_into, saddle_workspace
 
 FIRST, OPTIMUM, SADDLE = 0, 1, 2
 EXACT, OTHER, FAILED = 0, 1, 2
-ROUNDING = 1e-9
-"""A mixed equilibrium counts as a saddle point when what others can do to it is below this, of the payoffs' range."""
 
 
 def stage_workspace(counts):
@@ -28,7 +28,8 @@ def stage_workspace(counts):
     if len(counts) != 2:
         return logit_workspace(counts)
     m, k = int(counts[0]), int(counts[1])
-    return np.zeros((m, k)), np.zeros((m, k)), np.zeros(m), np.zeros(k), *bimatrix_workspace(m, k)
+    pair = (np.zeros((m, k)), np.zeros((m, k)), np.zeros(m), np.zeros(k), *bimatrix_workspace(m, k))
+    return pair, saddle_workspace(m, k)
 
 
 @compiled
@@ -38,16 +39,15 @@ def pair_equilibrium_into(payoffs, counts, strides, rule, sigma, work):
     if joint >= 0:
         _pure(joint, counts, strides, sigma)
         return EXACT
-    first = np.int64(-1)  # a literal has a type of its own, for which Lemke & Howson would be compiled once more
+    pair, saddle = work
+    _as_matrices(payoffs, counts, pair)
+    if rule == SADDLE and saddle_into(pair[0], pair[1], pair[2], pair[3], saddle):
+        _copy(pair, counts, sigma)
+        return EXACT
     for label in range(counts[0] + counts[1]):
-        if _lemke_howson(payoffs, counts, label, sigma, work):
-            if rule != SADDLE:
-                return EXACT if rule == FIRST else OTHER
-            if _nobody_is_hurt(payoffs, counts, strides, sigma):
-                return EXACT
-            first = label if first < 0 else first
-    if first >= 0 and _lemke_howson(payoffs, counts, first, sigma, work):
-        return OTHER
+        if lemke_howson_into(pair[0], pair[1], label, pair[2], pair[3], pair[4], pair[5], pair[6], pair[7]) >= 0:
+            _copy(pair, counts, sigma)
+            return EXACT if rule == FIRST else OTHER
     return _pure_or_uniform(payoffs, counts, strides, rule, sigma)
 
 
@@ -138,19 +138,19 @@ def _pure_or_uniform(payoffs, counts, strides, rule, sigma):
 
 
 @compiled
-def _lemke_howson(payoffs, counts, label, sigma, pair):
-    first, second, row, column, p, q, scratch, labels = pair
+def _as_matrices(payoffs, counts, pair):
     for a in range(counts[0]):
         for b in range(counts[1]):
-            first[a, b] = payoffs[0, a * counts[1] + b]
-            second[a, b] = payoffs[1, a * counts[1] + b]
-    if lemke_howson_into(first, second, label, row, column, p, q, scratch, labels) < 0:
-        return False
+            pair[0][a, b] = payoffs[0, a * counts[1] + b]
+            pair[1][a, b] = payoffs[1, a * counts[1] + b]
+
+
+@compiled
+def _copy(pair, counts, sigma):
     for a in range(counts[0]):
-        sigma[0, a] = row[a]
+        sigma[0, a] = pair[2][a]
     for b in range(counts[1]):
-        sigma[1, b] = column[b]
-    return True
+        sigma[1, b] = pair[3][b]
 
 
 @compiled

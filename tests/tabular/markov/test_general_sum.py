@@ -165,6 +165,11 @@ def test_rules_that_see_all_equilibria():
     found = selection.saddle_point(np.stack([dilemma, sexes, pennies]))
     assert found.met.tolist() == [True, False, True]
     np.testing.assert_allclose(found.profile[0][0], [0, 1])
+    # mixed ones between the vertices of the equilibria: coordination, and pennies for one player alone
+    alone = np.stack([pennies[0], np.zeros((2, 2))])
+    found = selection.saddle_point(np.stack([np.stack([np.eye(2)] * 2), alone]))
+    assert found.met.all()
+    np.testing.assert_allclose(found.profile, 0.5, atol=1e-12)
     # dominant actions meet in (0, 0); the column's deviation would cost the row 1, the row's would give the column 1
     hurt = np.array([[[1, 0], [0, -1]], [[1, 0], [2, 1]]], dtype=float)
     mirrored = np.stack([hurt[1].T, hurt[0].T])

@@ -83,13 +83,55 @@ def test_a_saddle_point_is_taken_where_it_exists():
     status, profile = equilibrium(library.load("rock_paper_scissors").payoffs, SADDLE)
     assert status == EXACT
     np.testing.assert_allclose(profile[0], 1 / 3, atol=1e-12)
-    # coordination: both pure equilibria are hurt by the other's deviation; the mixed one is not, but no path ends there
-    assert equilibrium(np.stack([np.eye(2)] * 2), SADDLE)[0] == OTHER
+    # coordination: both pure equilibria are hurt by the other's deviation; the mixed one is not, and no path ends there
+    status, profile = equilibrium(np.stack([np.eye(2)] * 2), SADDLE)
+    assert status == EXACT
+    np.testing.assert_allclose(profile, 0.5, atol=1e-12)
     # stag hunt with a safe action: (hare, hare) is a saddle point, (stag, stag) is not
     hunt = np.array([[4.0, 0.0], [3.0, 3.0]])
     status, profile = equilibrium(np.stack([hunt, hunt.T]), SADDLE)
     assert status == EXACT
     assert [p.argmax() for p in profile] == [1, 1]
+
+
+def has_a_saddle_point(A, B):
+    """Whether linear programmes find x with xᵀA ≥ v, xᵀB ≤ w and y with Ay ≤ v, By ≥ w: scipy's answer."""
+
+    def value(M):
+        found = linprog(
+            [*np.zeros(len(M)), -1],
+            np.hstack([-M.T, np.ones((M.shape[1], 1))]),
+            np.zeros(M.shape[1]),
+            [[*np.ones(len(M)), 0]],
+            [1],
+            [(0, None)] * len(M) + [(None, None)],
+        )
+        return -found.fun
+
+    v, w = value(A), value(B.T)
+    return value(np.hstack([A - v, w - B])) > -1e-7 and value(np.hstack([B.T - w, v - A.T])) > -1e-7
+
+
+def test_a_mixed_saddle_point_is_found_wherever_there_is_one():
+    pennies = np.array([[1.0, -1.0], [-1.0, 1.0]])
+    status, profile = equilibrium(np.stack([pennies, np.zeros((2, 2))]), SADDLE)  # no vertex of the equilibria is one
+    assert status == EXACT
+    np.testing.assert_allclose(profile, 0.5, atol=1e-12)
+    rng = np.random.default_rng(6)
+    found = 0
+    for t in range(300):
+        m, k = rng.integers(2, 5, size=2)
+        A = rng.integers(-1, 2, (m, k)).astype(float)
+        # every third game is made of a zero-sum game, rescaled and with rows and columns that help nobody to hurt
+        B = 3.0 - 2.0 * A if t % 3 == 0 else rng.integers(-1, 2, (m, k)).astype(float)
+        status, (x, y) = equilibrium(np.stack([A, B]), SADDLE)
+        assert (status == EXACT) == has_a_saddle_point(A, B)
+        assert nash_gap(MatrixGame([A, B]), (x, y)).max < 1e-8
+        if status == EXACT:
+            found += 1
+            assert (x @ A).min() >= x @ A @ y - 1e-8
+            assert (B @ y).min() >= x @ B @ y - 1e-8
+    assert 100 < found < 250
 
 
 def correlated(payoffs):
