@@ -193,15 +193,13 @@ class _Moves:
 
 @compiled
 def _cumulate(indptr, data):
-    """The cumulated probabilities of each row, divided by its sum so that the last is 1."""
+    """The cumulated probabilities of each row."""
     out = np.empty(data.shape[0])
     for row in range(indptr.shape[0] - 1):
         total = 0.0
         for k in range(indptr[row], indptr[row + 1]):
             total += data[k]
             out[k] = total
-        for k in range(indptr[row], indptr[row + 1]):
-            out[k] /= total
     return out
 
 

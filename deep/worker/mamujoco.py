@@ -21,9 +21,13 @@ def make(name: str, scenario: str, parts: str, options: Mapping[str, Any]) -> Pe
     """The robot ``scenario`` with its joints shared out as ``parts`` says (2x3: two agents, three joints each)."""
     with _quiet():
         try:
+            import mujoco
             from gymnasium_robotics.envs.multiagent_mujoco import mamujoco_v1
         except ImportError as error:
             raise InputError(f"{name} needs gymnasium-robotics and MuJoCo ({error}); they come by {EXTRA}") from error
+
+        # MuJoCo would write its warnings to a file in the working directory; what is not finite is refused anyway
+        mujoco.set_mju_user_warning(lambda text: None)
 
         def build(**given: Any) -> Any:
             try:

@@ -164,6 +164,16 @@ def test_options_that_do_not_fit_are_refused(name, message):
         envs.make(name)
 
 
+@pytest.mark.parametrize("name", ["dispersion:line?limit=3", "navigation:same?limit=3"])
+def test_every_episode_has_its_length(name):
+    env = envs.make(name, batch=2)
+    seen = []
+    for _ in range(7):
+        t = env.step(torch.zeros(2, 4, dtype=torch.int64))
+        seen.append(t.truncated.tolist())
+    assert seen == [[k % 3 == 0] * 2 for k in range(1, 8)]
+
+
 def test_a_saved_world_must_fit():
     saved = envs.make("dispersion:line?n=3", batch=2).save()
     with pytest.raises(InputError, match=r"saved cell of shape \(2, 3, 1\) does not fit \(2, 4, 1\)"):

@@ -76,7 +76,7 @@ def test_a_truncated_episode_keeps_its_last_view_and_the_next_has_another_seed(m
     assert not set(t.obs[:, 0, 1].tolist()) & set(first)
 
 
-@pytest.mark.parametrize("how", ["terminates", "both"])
+@pytest.mark.parametrize("how", ["terminates", "both", "terminates&limit=5"])
 def test_an_end_of_all_agents_terminates_and_that_alone(make, how):
     *_, t = steps(make(planted(f"how={how}")), 5)
     assert t.terminated.tolist() == [True]
