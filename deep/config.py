@@ -139,29 +139,6 @@ def from_data(data: Mapping[str, Any]) -> Config:
     return _read(Config, data, "", {"options": options})
 
 
-def sharing_of(text: str) -> tuple[str, dict[str, Any]]:
-    """The scheme and its options out of ``name?key=value&key=value``."""
-    name, question, tail = text.partition("?")
-    options = {}
-    for part in tail.split("&") if question else ():
-        key, equals, value = part.partition("=")
-        if not (key and equals and value):
-            raise InputError(f"sharing {text!r}: option {part!r} is not key=value")
-        options[key] = _literal(value)
-    return name, options
-
-
-def _literal(text: str) -> Any:
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
-
-
 def _read(kind: Any, data: Any, where: str, own: Mapping[str, Any]) -> Any:
     if not isinstance(data, Mapping):
         raise InputError(f"config: {where or 'it'} is {data!r} where an object is asked for")

@@ -30,8 +30,8 @@ class Critic(nn.Module):
         self.view = view
         self.rows = 1 if view == "state" and spec.team else spec.n_agents
         # with one row nobody is told apart; agents with rewards of their own on one state have to be
-        name = scheme or ("fups_id" if view == "state" and self.rows > 1 else "fups")
-        self.scheme = sharing.make(name, self.rows, body, generator)
+        name, options = sharing.parse(scheme or ("fups_id" if view == "state" and self.rows > 1 else "fups"))
+        self.scheme = sharing.make(name, self.rows, body, generator, **options)
 
         self.obs_size = spec.obs_size
 

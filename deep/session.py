@@ -18,7 +18,7 @@ import torch
 from deep import algorithms, envs, seeds, sharing
 from deep.actor import Actor
 from deep.algorithms import Moment, value
-from deep.config import Config, discount_of, sharing_of
+from deep.config import Config, discount_of
 from deep.critic import Critic, input_size
 from deep.distributions import output_size
 from deep.envs.protocol import Box, Discrete, Spec
@@ -109,7 +109,8 @@ def build(config: Config, spec: Spec) -> Learner:
     shape: dict[str, Any] = {
         name: getattr(network, name) for name in ("hidden", "activation", "norm", "recurrent", "head")
     }
-    name, options = sharing_of(config.sharing)
+    name, text = sharing.parse(config.sharing)
+    options: dict[str, Any] = dict(text)
     body = Body(spec.obs_size, output_size(spec), gain=network.gain, **shape)
     if name == "nops" and _unequal(spec):
         options["bodies"] = sized(body, spec.n_agents, spec.obs_sizes, _own_outputs(spec))

@@ -28,7 +28,6 @@ from deep.distributions import Distribution
 from deep.learner import Learner
 from deep.normalise import masked_mean
 from deep.rollout import Batch
-from deep.sharing import Scheme
 from marlcore.objectives import sequential_factor
 
 
@@ -96,7 +95,8 @@ def ascend(
             r = (logp - part.logp).exp()
             f = objective(r, part, dist)
             gain, entropy = (_mean(x, part.weights, coupled) for x in (f, dist.entropy()))
-            loss = -(gain + ascent.entropy * entropy) + terms_of(learner.actor, part, dist, agents)
+            terms = terms_of(learner.actor, part, dist, agents)
+            loss = sum(terms.values(), -(gain + ascent.entropy * entropy))
             norm = learner.step_actor(loss, groups)
             share = 1 if coupled else len(agents)
             figures.append(
@@ -106,6 +106,7 @@ def ascend(
                     "ratio": masked_mean(r.detach(), part.weights),
                     "kl": masked_mean(r.detach() - 1 - (logp - part.logp).detach(), part.weights),
                     "gradient_norm": norm,
+                    **terms,
                 }
             )
     return figures
@@ -119,13 +120,13 @@ def policy_of(actor: Actor, batch: Batch, agents: Sequence[int]) -> Distribution
     return actor.distribution(out, batch.available, chosen)
 
 
-def terms_of(actor: Actor, batch: Batch, dist: Distribution, agents: Sequence[int]) -> Tensor | float:
-    """What the sharing scheme adds to the loss of the pass that gave ``dist``."""
-    if type(actor.scheme).terms is Scheme.terms:
-        return 0.0
+def terms_of(actor: Actor, batch: Batch, dist: Distribution, agents: Sequence[int]) -> dict[str, Tensor]:
+    """What the sharing scheme adds to the loss of the pass that gave ``dist``, by name."""
+    if not actor.scheme.regularised:
+        return {}
     everyone = len(agents) == actor.spec.n_agents
     old = actor.recalled(batch.old, None if everyone else agents)
-    return sum(actor.scheme.terms(masked_mean(old.kl(dist), batch.weights)).values(), 0.0)
+    return actor.scheme.terms(masked_mean(old.kl(dist), batch.weights))
 
 
 def ratios_of(actor: Actor, batch: Batch, agents: Sequence[int]) -> list[Tensor]:

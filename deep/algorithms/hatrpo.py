@@ -70,7 +70,7 @@ def natural_step(learner: Learner, own: Batch, i: int, options: TrustRegion) -> 
 
     dist = policy_of(actor, own, [i])
     start = surrogate(dist)
-    ascended = start - terms_of(actor, own, dist, [i])
+    ascended = start - sum(terms_of(actor, own, dist, [i]).values(), torch.zeros_like(start))
     g = _flat(torch.autograd.grad(ascended, group, retain_graph=True, allow_unused=True), group)
     slope = torch.autograd.grad(divergence(dist), group, create_graph=True, allow_unused=True)
 

@@ -47,9 +47,13 @@ def fit(learner: Learner, batch: Batch, value: Value, moment: Moment) -> dict[st
             part, y = (batch, targets) if rows is None else (batch.take(rows), targets[:, rows])
             v, _ = learner.critic(part.critic_inputs, part.critic_hidden, part.starts)
             loss = masked_mean(value_loss(v, part.values, y, value.clip, value.huber), part.critic_weights)
-            loss = loss + sum(learner.critic.scheme.terms().values(), 0.0)
-            norm = learner.step_critic(loss)
-            figures.append({"value_loss": loss.detach(), "value_gradient_norm": norm})
+            terms = {}
+            if learner.critic.scheme.regularised:
+                # a value is the mean of a unit normal, whose KL is e²/2
+                terms = learner.critic.scheme.terms(masked_mean((v - part.values) ** 2 / 2, part.critic_weights))
+            norm = learner.step_critic(sum(terms.values(), loss))
+            named = {f"value_{name}": term for name, term in terms.items()}
+            figures.append({"value_loss": loss.detach(), "value_gradient_norm": norm, **named})
     return mean_of(figures)
 
 
