@@ -13,7 +13,7 @@ export PYRIGHT_PYTHON_CACHE_DIR := $(CURDIR)/.cache/pyright
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 
-.PHONY: verify test test-all lint bench docs oracles mutants setup clean help
+.PHONY: verify test test-all lint bench docs oracles results mutants setup clean help
 
 verify: setup  ## the main job: every claim of the ledger at the quick budget (ledger.html), every fact of the library
 	$(BIN)/python -m marlcore games --check
@@ -40,6 +40,10 @@ oracles: setup  ## make the verdicts of other programs again (pygambit compiles 
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[oracles]'
 	$(BIN)/python tests/data/gambit/make.py --check
 	$(BIN)/python -m pytest -m oracles
+
+RESULTS_MINUTES ?= 60
+results: setup  ## go on with the training runs of the results tables for RESULTS_MINUTES, then write the tables
+	$(BIN)/python tools/results.py benchmarks/results.json --minutes $(RESULTS_MINUTES) --processes 2
 
 mutants: setup  ## mutate primitives, margins and solvers; a survivor that is not in the committed list fails
 	$(BIN)/python tools/mutants.py

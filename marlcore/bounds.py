@@ -23,13 +23,14 @@ from marlcore.advantages import check_agents, surrogate
 from marlcore.divergences import max_kl
 from marlcore.errors import InputError
 from marlcore.games import MarkovGame, MatrixGame, TeamGame
+from marlcore.kit.html import Shown
 from marlcore.numbers import ANALYTIC, ARITHMETIC, primitive
 from marlcore.policies import Policy
 from marlcore.values import Evaluation, evaluate
 
 
 @dataclass(frozen=True, eq=False)
-class LowerBound:
+class LowerBound(Shown):
     """The bound and its parts; ``surrogates`` and ``divergences`` follow the order of the agents."""
 
     value: Any

@@ -71,6 +71,11 @@ class MatrixGame(numbers.OfOneKind):
         """The kind of number that the payoffs are."""
         return numbers.kind_of(self.payoffs)
 
+    def _repr_html_(self) -> str:
+        from marlcore import showing
+
+        return showing.of_game(self)
+
     def as_markov(self, discount: Any = 0) -> MarkovGame:
         """The same game played for ever: one state that every joint action returns to, payoffs as rewards."""
         rewards = self.payoffs.reshape(*self.batch_shape, self.n, 1, *self.action_counts)
@@ -142,6 +147,11 @@ class _Dynamics(numbers.OfOneKind):
     def n(self) -> int:
         """Number of agents."""
         return len(self.action_counts)
+
+    def _repr_html_(self: Any) -> str:
+        from marlcore import showing
+
+        return showing.of_game(self)
 
     def convert(self: Any, kind: Kind, **options: Any) -> Any:
         """The same game in another kind of number; rows of probabilities then sum to 1 exactly.

@@ -17,6 +17,7 @@ from marlcore import numbers, policies
 from marlcore.advantages import average_out
 from marlcore.errors import InputError
 from marlcore.games import Game, MarkovGame, MatrixGame, TeamGame, is_zero_sum
+from marlcore.kit.html import Shown
 from marlcore.mdp import solve_mdp
 from marlcore.numbers import Kind, primitive
 from marlcore.policies import Policy
@@ -28,7 +29,7 @@ COMPARED: tuple[Kind, ...] = ("float", "torch", "rational", "ball")
 
 
 @dataclass(frozen=True, eq=False)
-class BestResponse:
+class BestResponse(Shown):
     """A deterministic best response (…, S, A_i), its values V (…, S), Q (…, S, A_i) and J, and a bound on V's error."""
 
     table: Any
@@ -39,7 +40,7 @@ class BestResponse:
 
 
 @dataclass(frozen=True, eq=False)
-class NashGap:
+class NashGap(Shown):
     """What each agent could gain alone, (*B, n), the largest of them, (*B), and a bound on their error (floats)."""
 
     gaps: Any

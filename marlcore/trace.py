@@ -10,7 +10,6 @@ has S = 1. Arrays are read-only. A trace file is a NumPy ``.npz`` archive with a
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -156,11 +155,9 @@ class Trace:
         return f"<Trace {rows}>"
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>"
-            for name, value in self._summary()
-        )
-        return f"<table>{rows}</table>"
+        from marlcore.kit import html
+
+        return html.block(f"Trace of {self.algorithm}", html.facts(dict(self._summary())))
 
     def _summary(self) -> Iterator[tuple[str, str]]:
         yield "algorithm", self.algorithm

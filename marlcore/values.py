@@ -19,12 +19,13 @@ from jaxtyping import Shaped
 
 from marlcore import numbers, policies
 from marlcore.games import Game, MarkovGame, MatrixGame, TeamGame
+from marlcore.kit.html import Shown
 from marlcore.numbers import ARITHMETIC, primitive
 from marlcore.policies import Policy
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluation:
+class Evaluation(Shown):
     """V (*B, [n,] S), Q and A (*B, [n,] S, A1, …, An), rho (*B, S), J (*B [, n]); n only for general games."""
 
     V: Any

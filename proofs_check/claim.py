@@ -117,6 +117,11 @@ class Claim:
             if not isinstance(hypothesis, Hypothesis):
                 raise InputError(f"hypotheses[{name!r}] is no Hypothesis")
 
+    def _repr_html_(self) -> str:
+        from proofs_check import showing
+
+        return showing.of_claim(self)
+
     @property
     def is_identity(self) -> bool:
         """Whether the margin must be 0, not only ≥ 0."""

@@ -55,6 +55,11 @@ class Result:
     evidence: tuple[Evidence, ...] = ()
     error: str = ""
 
+    def _repr_html_(self) -> str:
+        from proofs_check import showing
+
+        return showing.of_result(self)
+
     @property
     def verdict(self) -> Verdict:
         """What the evidence adds up to."""

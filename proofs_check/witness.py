@@ -33,6 +33,11 @@ class Checked:
     instance: Instance
     certificate: Certificate
 
+    def _repr_html_(self) -> str:
+        from proofs_check import showing
+
+        return showing.of_witness(self)
+
 
 def of_evidence(claim: Claim, evidence: Evidence) -> dict[str, Any]:
     """The witness that a refutation holds."""

@@ -61,7 +61,7 @@ class WorkerError(Exception):
 
 
 def in_worker() -> bool:
-    """Whether this process was started by ``map_each``."""
+    """Whether this process was started by ``map_each`` or ``spawn``."""
     return _WORKER
 
 
@@ -133,6 +133,18 @@ def _end_with_parent() -> None:
     if parent is not None:
         connection.wait([parent.sentinel])
         os._exit(1)
+
+
+def spawn(target: Callable[..., None], *arguments: Any) -> SpawnProcess:
+    """A process that runs an importable function: one thread, gone with its parent, not running the script again."""
+    process = _Process(target=_run_in_worker, args=(dict(ONE_THREAD), target, arguments), daemon=True)
+    process.start()
+    return process
+
+
+def _run_in_worker(environment: dict[str, str], target: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    _start_worker(environment)
+    target(*arguments)
 
 
 class _Process(SpawnProcess):

@@ -80,16 +80,14 @@ class Entry:
     facts: tuple[Fact, ...]
 
     def _repr_html_(self) -> str:
-        from html import escape
+        from marlcore.kit import html
 
-        rows = "".join(
-            f"<tr><td>{escape(f.kind)}</td><td>{escape(f.describe())}</td><td>{escape(f.source)}</td></tr>"
-            for f in self.facts
-        )
         parameters = ", ".join(f"{p.name}: {p.type_name} = {p.default}" for p in self.parameters)
-        return (
-            f"<b>{escape(self.name)}</b>({escape(parameters)}): {escape(self.summary)}<br><i>{escape(self.source)}</i>"
-            f"<table><tr><th>fact</th><th>statement</th><th>source</th></tr>{rows}</table>"
+        facts = [[f.kind, f.describe(), f.source] for f in self.facts]
+        return html.block(
+            f"{self.name}({parameters})",
+            html.paragraph(f"{self.summary} {self.source}"),
+            html.grid(facts, columns=["fact", "statement", "source"]),
         )
 
 

@@ -19,12 +19,13 @@ import numpy as np
 
 from marlcore.errors import InputError
 from marlcore.games import MarkovGame, TeamGame
+from marlcore.kit.html import Shown
 from marlcore.validation import check_agent, is_sparse
 from tabular.markov.shapley import Method, Progress, ShapleySolution, shapley
 
 
 @dataclass(frozen=True, eq=False)
-class FriendOrFoeSolution:
+class FriendOrFoeSolution(Shown):
     """Agent i's V (S,), the friends' joint strategy (S, A_f, …), the foes' (S, A_o, …), axes in the agents' order."""
 
     V: np.ndarray

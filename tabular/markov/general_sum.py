@@ -22,6 +22,7 @@ import numpy as np
 
 from marlcore.errors import InputError
 from marlcore.games import MarkovGame, TeamGame
+from marlcore.kit.html import Shown
 from marlcore.policies import Policy
 from marlcore.responses import best_response
 from marlcore.values import evaluate
@@ -33,7 +34,7 @@ WINDOW = 64
 
 
 @dataclass(frozen=True, eq=False)
-class NashValueSolution:
+class NashValueSolution(Shown):
     """``policy`` with its exact values V (n, S), each player's possible gain, and how the iteration ended."""
 
     V: np.ndarray

@@ -34,6 +34,7 @@ import numpy as np
 from marlcore import numbers, responses
 from marlcore.errors import InputError
 from marlcore.games import MarkovGame, is_zero_sum
+from marlcore.kit.html import Shown
 from marlcore.mdp import solve_mdp
 from tabular.static.zero_sum import CERTIFICATE, LARGE, solve_zero_sum
 from tabular.static.zero_sum_kernel import solve_batch
@@ -52,7 +53,7 @@ STANDSTILL = 1e-11
 
 
 @dataclass(frozen=True, eq=False)
-class ShapleySolution:
+class ShapleySolution(Shown):
     """V (S,), ``policies`` = (row (S, A1), column (S, A2)), and what is certain about them."""
 
     V: np.ndarray

@@ -19,6 +19,7 @@ import numpy as np
 from marlcore import numbers, policies
 from marlcore.errors import InputError
 from marlcore.games import TeamGame
+from marlcore.kit.html import Shown
 from marlcore.mdp import solve_mdp
 from marlcore.policies import Policy
 
@@ -26,7 +27,7 @@ UNIT = 2.0**-53
 
 
 @dataclass(frozen=True, eq=False)
-class TeamSolution:
+class TeamSolution(Shown):
     """V (S,), Q (S, A1, …, An), J from the start, one optimal joint action per state, and all of them."""
 
     V: Any

@@ -25,6 +25,7 @@ import numpy as np
 from marlcore.bounds import largest_advantage, penalty_constant
 from marlcore.errors import InputError
 from marlcore.games import Game, TeamGame
+from marlcore.kit.html import Shown
 from marlcore.policies import Policy
 from marlcore.trace import Trace
 from marlcore.values import Evaluation
@@ -71,7 +72,7 @@ def check_penalty(penalty: str | float) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class Iteration:
+class Iteration(Shown):
     """One iteration: the new policy, the agents' steps in the order in which they were taken, and the constant C."""
 
     policy: Policy

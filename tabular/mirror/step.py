@@ -24,11 +24,12 @@ from typing import Any
 import numpy as np
 
 from marlcore.errors import ConvergenceError, InputError
+from marlcore.kit.html import Shown
 from tabular.mirror import step_certificate, step_kernel
 
 
 @dataclass(frozen=True, eq=False)
-class TrustRegionStep:
+class TrustRegionStep(Shown):
     """The new table, and the evidence: its gain, the most that any table could gain, and the multipliers that prove it.
 
     ``gain`` = ``surrogate`` − C·``divergence``, ``surrogate`` = Σρ⟨w, q − p⟩ and ``divergence`` = max_s KL(p_s‖q_s);

@@ -21,6 +21,7 @@ import numpy as np
 
 from marlcore.errors import ConvergenceError, InputError
 from marlcore.games import MatrixGame
+from marlcore.kit.html import Shown
 from marlcore.validation import finite_numbers
 from tabular.static.equilibrium import check_matrix_game, check_single
 
@@ -28,7 +29,7 @@ Aim = Literal["welfare", "egalitarian"]
 
 
 @dataclass(frozen=True, eq=False)
-class CorrelatedEquilibrium:
+class CorrelatedEquilibrium(Shown):
     """A distribution over joint actions (A1, …, An) and what certifies it."""
 
     distribution: np.ndarray

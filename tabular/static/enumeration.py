@@ -27,6 +27,8 @@ import numpy as np
 
 from marlcore import numbers
 from marlcore.games import MatrixGame
+from marlcore.kit import html
+from marlcore.kit.tables import cell
 from tabular.static.enumeration_kernel import enumerate_nondegenerate
 from tabular.static.equilibrium import check_single, check_two_players, rounding
 from tabular.static.exact_tableau import integer_payoffs, lexicographic_row, pivot
@@ -64,6 +66,18 @@ class Equilibria:
 
     def __len__(self) -> int:
         return len(self.pairs)
+
+    def _repr_html_(self) -> str:
+        cells = [[cell(x), cell(y), *u] for (x, y), u in zip(self.profiles, self.payoffs, strict=True)]
+        columns = ["row", "column", "payoff of row", "payoff of column"]
+        facts = {
+            "extreme equilibria": len(self),
+            "connected components": len(self.components),
+            "continua": self.degenerate,
+            "largest regret": np.max(self.regret) if len(self) else None,
+            "method": self.method,
+        }
+        return html.block("Equilibria", html.facts(facts), html.grid(cells, range(len(self)), columns))
 
     @property
     def profiles(self) -> list[tuple[Any, Any]]:

@@ -15,13 +15,14 @@ import numpy as np
 from marlcore import numbers
 from marlcore.errors import InputError
 from marlcore.games import MatrixGame
+from marlcore.kit.html import Shown
 from marlcore.numbers import Kind, primitive
 
 UNIT = 2.0**-53
 
 
 @dataclass(frozen=True, eq=False)
-class Equilibrium:
+class Equilibrium(Shown):
     """One profile of a game (or of each game of a batch, whose axes then lead) and its certificate."""
 
     profile: tuple[Any, ...]

@@ -25,13 +25,14 @@ import numpy as np
 from marlcore import numbers
 from marlcore.errors import InputError
 from marlcore.games import MatrixGame, TeamGame
+from marlcore.kit.html import Shown
 from marlcore.validation import check_no_empty_axis, finite_numbers
 
 UNIT = 2.0**-53
 
 
 @dataclass(frozen=True, eq=False)
-class TeamOptimum:
+class TeamOptimum(Shown):
     """The largest reward and every joint action that attains it."""
 
     value: Any
@@ -40,7 +41,7 @@ class TeamOptimum:
 
 
 @dataclass(frozen=True, eq=False)
-class SharedOptimum:
+class SharedOptimum(Shown):
     """The best policy that all agents share, without knowing who they are."""
 
     policy: np.ndarray

@@ -22,6 +22,7 @@ import numpy as np
 from marlcore import numbers
 from marlcore.errors import InputError
 from marlcore.games import MatrixGame, is_zero_sum
+from marlcore.kit.html import Shown
 from marlcore.validation import check_no_empty_axis, finite_numbers
 from tabular.static.zero_sum_exact import solve_exact
 from tabular.static.zero_sum_kernel import EPSILON, certify, solve_batch
@@ -34,7 +35,7 @@ LARGE = 350
 
 
 @dataclass(frozen=True, eq=False)
-class ZeroSumSolution:
+class ZeroSumSolution(Shown):
     """Value, optimal strategies and their saddle gap; the arrays lead with the batch axes, if any."""
 
     value: Any

@@ -1,0 +1,14 @@
+"""IPPO: MAPPO with a value of the agent's own observation (de Witt et al., 2020).
+
+    maximise  Σ_i E[min(r_i·Â_i, clip(r_i, 1±ε)·Â_i)] + c·H(π_i)        Â_i from V(o^i)
+
+Source: *Is Independent Learning All You Need in the StarCraft Multi-Agent Challenge?* Each agent learns as if it were
+alone; nothing central is used, not even in training. Guarantee: none. Departures: none besides those of MAPPO.
+"""
+
+from __future__ import annotations
+
+from deep.algorithms.contract import Algorithm
+from deep.algorithms.mappo import Clipped, update
+
+IPPO = Algorithm("ippo", update, Clipped, view="own")

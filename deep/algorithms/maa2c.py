@@ -1,0 +1,39 @@
+"""MAA2C: every agent follows the policy gradient at once, with a central value (Papoudakis et al., NeurIPS 2021).
+
+    maximise  Σ_i E[r_i·Â] + c·H(π_i)        ∇ at r_i = 1:  Σ_i E[∇ log π_θ(a^i|o^i)·Â]
+
+Source: *Benchmarking Multi-Agent Deep RL Algorithms in Cooperative Tasks*; A2C is the synchronous form of Mnih et al.
+(2016). Written with ratios, so that several epochs on one batch weigh samples rightly; with one epoch, the default, it
+is the policy gradient itself. Guarantee: none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from deep.algorithms.ascent import Ascent, simultaneous
+from deep.algorithms.contract import Algorithm, Moment
+from deep.distributions import Distribution
+from deep.learner import Learner
+from deep.rollout import Batch
+
+
+@dataclass(frozen=True)
+class OneEpoch(Ascent):
+    """One gradient step on each batch (Mnih et al., 2016)."""
+
+    epochs: int = 1
+
+
+def update(learner: Learner, batch: Batch, options: OneEpoch, moment: Moment) -> dict[str, float]:
+    """One update of all agents."""
+
+    def objective(r: Tensor, part: Batch, dist: Distribution) -> Tensor:
+        return r * part.advantages
+
+    return simultaneous(learner, batch, options, objective, moment)
+
+
+MAA2C = Algorithm("maa2c", update, OneEpoch)

@@ -1,0 +1,367 @@
+"""A rollout: T steps of B environments under one policy, and what the critic makes of them.
+
+    δ_t = r_t + γ·V(s_{t+1})·[not terminated] − V(s_t)      Â_t = δ_t + γλ·Â_{t+1}·[the episode goes on]
+
+Where an episode is *truncated* V(s_{t+1}) is the value of its last observation, which the environment gives in
+``final``; where it *terminated* nothing follows. The sum is ``marlcore.objectives.gae``.
+
+- Actions are drawn from uniforms (or normals) that are a function of (seed, copy, agent, step), all of a rollout's in
+  one call, so the result depends on nothing else.
+- Everything is copied into preallocated arrays: an environment may use its memory again.
+- The recurrent state is 0 at the first step of an episode; the death of an agent does not touch it.
+- The critic runs after the T steps: in one batch, or step by step where it is recurrent.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from deep.actor import Actor, recorded
+from deep.critic import Critic
+from deep.distributions import to_environment
+from deep.envs.protocol import Environment, Timestep
+from deep.learner import Learner
+from marlcore import streams
+from marlcore.objectives import gae
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What an update learns from: sequences of L steps, N of them (L = 1 where nothing is carried from step to step).
+
+    Weights of 0 stand for agents that are dead and for padding; in a batch that enumerates joint actions the weights
+    are ρ(s)π(a|s), and the means below are exact expectations.
+    """
+
+    obs: Tensor
+    """(L, N, n, o), behind each the previous action and reward where the scheme reads them"""
+    state: Tensor
+    """(L, N, s)"""
+    available: Tensor
+    """(L, N, n, A)"""
+    actions: Tensor
+    """(L, N, n) or (L, N, n, d)"""
+    old: Tensor
+    """(L, N, n, ·): the distributions that the actions were drawn from, as ``deep.actor.recorded`` writes them"""
+    logp: Tensor
+    """(L, N, n): log π_old(a|s)"""
+    weights: Tensor
+    """(L, N, n)"""
+    advantages: Tensor
+    """(L, N, n)"""
+    starts: Tensor
+    """(L, N): the first step of an episode"""
+    critic_inputs: Tensor
+    """(L, N, R, ·)"""
+    values: Tensor
+    """(L, N, R) on the network's scale"""
+    returns: Tensor
+    """(L, N, R): the critic's targets on the rewards' scale"""
+    critic_weights: Tensor
+    """(L, N, R)"""
+    hidden: Tensor | None = None
+    """(N, n, H): the actor's state before the first step of each sequence"""
+    critic_hidden: Tensor | None = None
+
+    @property
+    def n(self) -> int:
+        """Number of agents."""
+        return self.obs.shape[2]
+
+    @property
+    def size(self) -> int:
+        """N."""
+        return self.obs.shape[1]
+
+    def take(self, rows: Tensor) -> Batch:
+        """Some of the N sequences."""
+        return self._each(lambda x: x[:, rows], lambda h: h[rows])
+
+    def of(self, agents: Sequence[int], whole: bool = False) -> Batch:
+        """What belongs to some agents, side by side in memory; ``whole`` leaves observations and state everyone's."""
+        chosen = list(agents)
+        if chosen == list(range(self.n)):
+            return self
+        parts = {name: getattr(self, name)[:, :, chosen].contiguous() for name in _PER_AGENT}
+        if not whole:
+            parts["obs"] = self.obs[:, :, chosen].contiguous()
+            parts["hidden"] = self.hidden if self.hidden is None else self.hidden[:, chosen].contiguous()
+        return dataclasses.replace(self, **parts)
+
+    def _each(self, steps: Callable[[Tensor], Tensor], carried: Callable[[Tensor], Tensor]) -> Batch:
+        parts: dict[str, Any] = {}
+        for f in dataclasses.fields(self):
+            x = getattr(self, f.name)
+            change = carried if f.name in ("hidden", "critic_hidden") else steps
+            parts[f.name] = None if x is None else change(x)
+        return Batch(**parts)
+
+
+_PER_AGENT = ("available", "actions", "old", "logp", "weights", "advantages")
+
+
+@dataclass(frozen=True)
+class Episodes:
+    """The episodes that ended in a rollout: sums of rewards per agent (E, n), lengths (E,), and their infos."""
+
+    returns: Tensor
+    lengths: Tensor
+    infos: Mapping[str, Tensor]
+
+
+class Collector:
+    """Steps an environment under a policy; what is between two rollouts can be saved."""
+
+    def __init__(self, env: Environment, actor: Actor, length: int, seed: int, chunk: int | None = None) -> None:
+        self.env, self.actor, self.length, self.seed = env, actor, length, seed
+        self.chunk = length if chunk is None else chunk
+        assert length % self.chunk == 0, f"chunks of {self.chunk} steps do not fill a rollout of {length}"
+        self.count = 0
+        self.critic_hidden: Tensor | None = None
+        self._begin(env.reset())
+
+    def _begin(self, t: Timestep) -> None:
+        spec, batch = self.env.spec, self.env.batch
+        self.t = _kept(t)
+        self.hidden = self.actor.scheme.initial_state(batch)
+        width = self.actor.context
+        self.context = torch.zeros(batch, spec.n_agents, width, device=self.env.device) if width else None
+        self.starts = torch.ones(batch, dtype=torch.bool, device=self.env.device)
+        self.returns = torch.zeros(batch, spec.n_agents, dtype=torch.float64, device=self.env.device)
+        self.lengths = torch.zeros(batch, dtype=torch.int64, device=self.env.device)
+
+    def collect(self) -> tuple[Steps, Episodes]:
+        """T steps of every environment."""
+        env, actor, steps, t = self.env, self.actor, Steps.empty(self), self.t
+        draws = self._draws()
+        ended: list[tuple[Tensor, Tensor, dict[str, Tensor]]] = []
+        with torch.no_grad():
+            weights = actor.scheme.weights()
+            for k in range(self.length):
+                if self.hidden is not None and k % self.chunk == 0:
+                    steps.hidden.append(self.hidden)
+                steps.before(k, t, self.starts, self.context)
+                out, self.hidden = actor.outputs(steps.obs[k : k + 1], self.hidden, self.starts[None], weights=weights)
+                dist = actor.distribution(out[0], steps.available[k])
+                actions = dist.sample(draws[k])
+                steps.old[k], steps.actions[k], steps.logp[k] = recorded(dist), actions, dist.log_prob(actions)
+                t = env.step(to_environment(env.spec, actions))
+                self.starts = t.done.clone()
+                if self.context is not None:
+                    seen = actor.context_of(actions, t.reward)
+                    self.context = torch.where(self.starts[:, None, None], 0.0, seen)
+                steps.after(k, t)
+                self._count_episodes(t, ended)
+        self.count += self.length
+        steps.next_obs, steps.next_state = t.obs.clone(), t.state.clone()
+        self.t = _kept(t)
+        return steps, _episodes(ended, env)
+
+    def save(self) -> dict[str, Any]:
+        """What the next rollout depends on, besides networks and seed; the environment's part is None if it cannot."""
+        return {
+            "env": self.env.save() if self.env.spec.saves else None,
+            "count": self.count,
+            "hidden": self.hidden,
+            "critic_hidden": self.critic_hidden,
+            "context": self.context,
+            "starts": self.starts,
+            "returns": self.returns,
+            "lengths": self.lengths,
+        }
+
+    def load(self, saved: Mapping[str, Any]) -> None:
+        """Go on from there; an environment that cannot be saved starts its episodes again."""
+        self.count = int(saved["count"])
+        if saved["env"] is None:
+            self._begin(self.env.reset())
+            return
+        self.t = _kept(self.env.load(saved["env"]))
+        device = self.env.device
+        self.hidden = None if saved["hidden"] is None else saved["hidden"].to(device)
+        self.critic_hidden = None if saved["critic_hidden"] is None else saved["critic_hidden"].to(device)
+        self.context = None if saved["context"] is None else saved["context"].to(device)
+        self.starts, self.returns = saved["starts"].to(device), saved["returns"].to(device)
+        self.lengths = saved["lengths"].to(device)
+
+    def _draws(self) -> Tensor:
+        """(T, B, n, d): uniforms for choices, normals for a box, of stream copy·n + agent."""
+        spec, device = self.env.spec, self.env.device
+        stream = torch.arange(self.env.batch * spec.n_agents, device=device).reshape(self.env.batch, spec.n_agents, 1)
+        step = torch.arange(self.count, self.count + self.length, device=device)[:, None, None, None]
+        draw = torch.arange(spec.action_size, device=device)
+        kind = streams.normal if spec.action_kind == "box" else streams.uniform
+        return kind(self.seed, stream, step, draw)
+
+    def _count_episodes(self, t: Timestep, ended: list[tuple[Tensor, Tensor, dict[str, Tensor]]]) -> None:
+        self.returns += t.reward
+        self.lengths += 1
+        done = self.starts
+        if t.final is not None:
+            ended.append(
+                (self.returns[done], self.lengths[done], {name: x[done].clone() for name, x in t.info.items()})
+            )
+            self.returns[done], self.lengths[done] = 0.0, 0
+
+
+class Steps:
+    """The preallocated arrays (T, B, …) of a rollout."""
+
+    def __init__(self, **arrays: Tensor) -> None:
+        self.obs, self.state, self.available, self.alive = (
+            arrays[name] for name in ("obs", "state", "available", "alive")
+        )
+        self.starts, self.actions, self.old, self.logp = (arrays[name] for name in ("starts", "actions", "old", "logp"))
+        self.reward, self.terminated, self.truncated = (arrays[name] for name in ("reward", "terminated", "truncated"))
+        self.finals: list[tuple[int, Tensor, Tensor, Tensor]] = []
+        """(step, which copies were truncated, their last observations and states)"""
+        self.hidden: list[Tensor] = []
+        self.next_obs, self.next_state = self.obs[-1], self.state[-1]
+
+    @classmethod
+    def empty(cls, collector: Collector) -> Steps:
+        """Room for one rollout."""
+        env, length = collector.env, collector.length
+        spec, B, n = env.spec, env.batch, env.spec.n_agents
+        box = spec.action_kind == "box"
+
+        def room(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+            return torch.empty(length, B, *shape, dtype=dtype, device=env.device)
+
+        actions = (n,) if spec.action_kind == "discrete" else (n, spec.action_size)
+        return cls(
+            obs=room(n, spec.obs_size + collector.actor.context),
+            state=room(spec.state_size),
+            available=room(n, spec.n_actions, dtype=torch.bool),
+            alive=room(n, dtype=torch.bool),
+            starts=room(dtype=torch.bool),
+            actions=room(*actions, dtype=torch.float32 if box else torch.int64),
+            old=room(n, 2 * spec.action_size if box else spec.n_actions),
+            logp=room(n),
+            reward=room(n),
+            terminated=room(dtype=torch.bool),
+            truncated=room(dtype=torch.bool),
+        )
+
+    def before(self, k: int, t: Timestep, starts: Tensor, context: Tensor | None) -> None:
+        """What was seen before step k."""
+        if context is None:
+            self.obs[k] = t.obs
+        else:
+            torch.cat([t.obs, context], -1, out=self.obs[k])
+        self.state[k], self.available[k], self.alive[k], self.starts[k] = t.state, t.available, t.alive, starts
+
+    def after(self, k: int, t: Timestep) -> None:
+        """What step k led to; last observations are kept where the clock ran out."""
+        self.reward[k], self.terminated[k], self.truncated[k] = t.reward, t.terminated, t.truncated
+        if t.final is not None and bool(t.truncated.any()):
+            cut = t.truncated.clone()
+            self.finals.append((k, cut, t.final.obs[cut], t.final.state[cut]))
+
+
+def assess(
+    steps: Steps, learner: Learner, carried: Tensor | None, gamma: float, lam: float, chunk: int
+) -> tuple[Batch, Tensor | None]:
+    """Values, advantages and targets of a rollout, cut into sequences of ``chunk`` steps; and the critic's state."""
+    actor, critic, normaliser = learner.actor, learner.critic, learner.normaliser
+    with torch.no_grad():
+        inputs = critic.inputs(steps.obs, steps.state)
+        run = _recurrent_values if critic.scheme.sequential else _plain_values
+        values, next_values, states, carried = run(steps, critic, inputs, carried, chunk)
+        V, V_next = normaliser.denormalise(values), normaliser.denormalise(next_values)
+        reward = critic.rewards(steps.reward)
+        ends = steps.terminated[..., None], steps.truncated[..., None]
+        advantages = gae(reward, V, V_next, *ends, gamma, lam)
+    weights = steps.alive.float()
+    batch = Batch(
+        obs=steps.obs,
+        state=steps.state,
+        available=steps.available,
+        actions=steps.actions,
+        old=steps.old,
+        logp=steps.logp,
+        weights=weights,
+        advantages=advantages.expand_as(weights),
+        starts=steps.starts,
+        critic_inputs=inputs,
+        values=values,
+        returns=advantages + V,
+        critic_weights=critic.alive(weights),
+    )
+    length = chunk if actor.scheme.sequential or critic.scheme.sequential else 1
+    cut = batch._each(lambda x: _sequences(x, length), lambda h: h)
+    hidden = torch.cat(steps.hidden) if steps.hidden else None
+    return dataclasses.replace(cut, hidden=hidden, critic_hidden=states), carried
+
+
+def _sequences(x: Tensor, length: int) -> Tensor:
+    """(T, B, …) → (length, T/length·B, …): chunk k of copy b is number kB + b."""
+    T, B = x.shape[:2]
+    if length == 1:
+        return x.reshape(1, T * B, *x.shape[2:])
+    cut = x.reshape(T // length, length, B, *x.shape[2:]).transpose(0, 1)
+    return cut.reshape(length, T // length * B, *x.shape[2:])
+
+
+def _plain_values(
+    steps: Steps, critic: Critic, inputs: Tensor, carried: Tensor | None, chunk: int
+) -> tuple[Tensor, Tensor, None, None]:
+    """V of every step and of what followed it, in two batches."""
+    del carried, chunk
+    last = critic.inputs(steps.next_obs, steps.next_state)
+    values, _ = critic(torch.cat([inputs, last[None]]))
+    following = values[1:].clone()
+    if steps.finals:
+        obs, state = (torch.cat(parts) for parts in list(zip(*steps.finals, strict=True))[2:])
+        ends, _ = critic(critic.inputs(obs, state)[None])
+        where = torch.zeros_like(steps.truncated)
+        for k, cut, _, _ in steps.finals:
+            where[k] = cut
+        following[where] = ends[0]
+    return values[:-1], following, None, None
+
+
+def _recurrent_values(
+    steps: Steps, critic: Critic, inputs: Tensor, carried: Tensor | None, chunk: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    """The same step by step, with the state that is carried along."""
+    weights = critic.scheme.weights()
+    hidden = critic.scheme.initial_state(inputs.shape[1]) if carried is None else carried
+    finals = {k: (cut, obs, state) for k, cut, obs, state in steps.finals}
+    values, following, states = [], torch.empty_like(inputs[..., 0]), []
+    for k in range(len(inputs)):
+        if k % chunk == 0:
+            states.append(hidden)
+        out, hidden = critic(inputs[k : k + 1], hidden, steps.starts[k : k + 1], weights)
+        values.append(out[0])
+        if k in finals:
+            cut, obs, state = finals[k]
+            assert hidden is not None
+            ends, _ = critic(critic.inputs(obs, state)[None], hidden[cut], None, weights)
+            following[k][cut] = ends[0]
+    starts = steps.terminated[-1] | steps.truncated[-1]
+    last, _ = critic(critic.inputs(steps.next_obs, steps.next_state)[None], hidden, starts[None], weights)
+    stacked = torch.stack([*values, last[0]])
+    kept = steps.truncated[..., None]
+    return stacked[:-1], torch.where(kept, following, stacked[1:]), torch.cat(states), hidden
+
+
+def _kept(t: Timestep) -> Timestep:
+    """What is carried over to the next rollout, out of memory that the environment may use again."""
+    return dataclasses.replace(
+        t, obs=t.obs.clone(), state=t.state.clone(), available=t.available.clone(), alive=t.alive.clone(), final=None
+    )
+
+
+def _episodes(ended: list[tuple[Tensor, Tensor, dict[str, Tensor]]], env: Environment) -> Episodes:
+    if not ended:
+        none = torch.zeros(0, env.spec.n_agents, dtype=torch.float64)
+        return Episodes(none, torch.zeros(0, dtype=torch.int64), {})
+    infos = {name: torch.cat([info[name] for _, _, info in ended]) for name in ended[0][2]}
+    return Episodes(torch.cat([r for r, _, _ in ended]), torch.cat([x for _, x, _ in ended]), infos)

@@ -1,0 +1,158 @@
+"""A run in memory: environment, learner and collector of a config, and one update after the other.
+
+    rollout (T·B steps) → values, advantages → the algorithm's update of the policies → the critic's fit → figures
+
+``save`` is all that the next update depends on, as plain data; after ``load`` the run goes on as if nothing had been,
+bit for bit on one thread, if the environment can be saved. If it cannot, its episodes start again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from deep import algorithms, envs, seeds, sharing
+from deep.actor import Actor
+from deep.algorithms import Moment, value
+from deep.config import Config, discount_of
+from deep.critic import Critic, input_size
+from deep.distributions import output_size
+from deep.envs.protocol import Box, Discrete, Spec
+from deep.learner import Learner
+from deep.networks import Body
+from deep.normalise import ValueNormaliser, standardise
+from deep.rollout import Batch, Collector, Episodes, assess
+from deep.sharing.nops import sized
+from marlcore.errors import InputError
+
+
+class TrainingError(RuntimeError):
+    """A run cannot go on, through no fault of its input; the message says where the last good checkpoint is."""
+
+
+class Session:
+    """A run of ``config`` from its first update, or from where ``load`` puts it."""
+
+    def __init__(self, config: Config) -> None:
+        if config.machine.threads:
+            torch.set_num_threads(config.machine.threads)
+        self.config, self.algorithm = config, algorithms.load(config.algorithm)
+        rollout = config.rollout
+        self.env = envs.make(config.env, batch=rollout.copies, device=config.machine.device, seed=config.seed)
+        try:
+            self.spec = self.env.spec
+            self.gamma = discount_of(config, self.spec)
+            self.learner = build(config, self.spec)
+            seed = seeds.derive(config.seed, seeds.ACTIONS)
+            self.collector = Collector(self.env, self.learner.actor, rollout.length, seed, config.chunk)
+        except BaseException:
+            self.env.close()
+            raise
+        self.updates = 0
+        self.batch: Batch | None = None
+        """What the last update learnt from, its advantages as they were before they were standardised."""
+
+    @property
+    def steps(self) -> int:
+        """Environment steps so far, of all copies together."""
+        return self.updates * self.config.steps_per_update
+
+    def update(self, note: Callable[[tuple[int, ...], Batch], None] | None = None) -> dict[str, Any]:
+        """One rollout and one update; the figures of both (``deep.train`` says what they mean).
+
+        ``note`` is called before each agent's step with what it learns from (``deep.algorithms.contract.Moment``).
+        """
+        learner, rollout = self.learner, self.config.rollout
+        steps, episodes = self.collector.collect()
+        self.batch, self.collector.critic_hidden = assess(
+            steps, learner, self.collector.critic_hidden, self.gamma, rollout.lam, self.config.chunk
+        )
+        batch = self.batch
+        if rollout.standardise:
+            batch = dataclasses.replace(batch, advantages=standardise(batch.advantages, batch.weights))
+        moment = Moment(self.config.seed, self.updates, note)
+        figures = self.algorithm.update(learner, batch, self.config.options, moment)
+        figures |= value.fit(learner, batch, self.config.value, moment)
+        learner.actor.scheme.after_update()
+        learner.critic.scheme.after_update()
+        self.updates += 1
+        for name, figure in figures.items():
+            if not math.isfinite(figure):
+                raise TrainingError(f"{name} is {figure} in update {self.updates} (step {self.steps})")
+        return {"step": self.steps, "update": self.updates, **summary(episodes), **figures}
+
+    def save(self) -> dict[str, Any]:
+        """All that the next update depends on."""
+        return {"updates": self.updates, "learner": self.learner.save(), "collector": self.collector.save()}
+
+    def load(self, saved: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        self.learner.load(saved["learner"])
+        self.collector.load(saved["collector"])
+        self.updates = int(saved["updates"])
+
+    def close(self) -> None:
+        """Release the environment."""
+        self.env.close()
+
+
+def build(config: Config, spec: Spec) -> Learner:
+    """The networks and optimisers of a config for an environment, with their initial weights."""
+    algorithm = algorithms.load(config.algorithm)
+    if spec.action_kind not in algorithm.kinds:
+        raise InputError(f"{config.algorithm} cannot handle the {spec.action_kind} actions of {spec.name}")
+    network = config.network
+    shape: dict[str, Any] = {
+        name: getattr(network, name) for name in ("hidden", "activation", "norm", "recurrent", "head")
+    }
+    name, text = sharing.parse(config.sharing)
+    options: dict[str, Any] = dict(text)
+    body = Body(spec.obs_size, output_size(spec), gain=network.gain, **shape)
+    if name == "nops" and _unequal(spec):
+        options["bodies"] = sized(body, spec.n_agents, spec.obs_sizes, _own_outputs(spec))
+    scheme = sharing.make(name, spec.n_agents, body, seeds.generator(config.seed, seeds.ACTOR), **options)
+    actor = Actor(spec, scheme, network.log_std)
+    view = config.value.view or algorithm.view
+    critic_body = Body(input_size(spec, view), 1, gain=1.0, **shape)
+    critic = Critic(spec, view, critic_body, seeds.generator(config.seed, seeds.CRITIC), config.value.sharing)
+    normaliser = ValueNormaliser(config.value.normalise)
+    device = torch.device(config.machine.device)
+    for module in (actor, critic, normaliser):
+        module.to(device)
+    return Learner(actor, critic, normaliser, config.optimiser)
+
+
+def _unequal(spec: Spec) -> bool:
+    """Whether agents differ in sizes that a network of their own can have."""
+    return len(set(spec.obs_sizes)) > 1 or len(set(_own_outputs(spec))) > 1
+
+
+def _own_outputs(spec: Spec) -> list[int]:
+    """How many outputs each agent uses; vectors of choices are laid out by the padded counts."""
+    sizes = []
+    for space in spec.spaces:
+        if isinstance(space, Discrete):
+            sizes.append(space.n)
+        else:
+            sizes.append(len(space.low) if isinstance(space, Box) else output_size(spec))
+    return sizes
+
+
+def summary(episodes: Episodes) -> dict[str, Any]:
+    """The figures of the episodes that ended in a rollout; nothing but their number where there were none."""
+    count = len(episodes.lengths)
+    if not count:
+        return {"episodes": 0}
+    returns = episodes.returns.mean(-1)
+    figures = {
+        "episodes": count,
+        "return_mean": float(returns.mean()),
+        "return_min": float(returns.min()),
+        "return_max": float(returns.max()),
+        "length_mean": float(episodes.lengths.double().mean()),
+    }
+    return figures | {name: float(x.double().mean()) for name, x in episodes.infos.items()}
