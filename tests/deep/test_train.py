@@ -160,7 +160,7 @@ def test_what_a_run_records(toys, tmp_path):
 
 @pytest.mark.parametrize(
     ("when", "message"),
-    [(3, r"value_loss is nan in update 4 \(step 72\)"), (4, r"a parameter of the critic is not finite in update 4")],
+    [(3, r"policy_loss is nan in update 4 \(step 72\)"), (4, r"a parameter of the critic is not finite in update 4")],
 )
 def test_a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_last_good_checkpoint(when, message, toys, tmp_path):
     c = config(machine=Machine(checkpoint_every=2))
