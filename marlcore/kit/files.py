@@ -11,6 +11,7 @@ import dataclasses
 import json
 import math
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath
@@ -38,6 +39,18 @@ def atomic(path: Path | str, *, overwrite: bool = False) -> Iterator[BinaryIO]:
         _publish(temporary, target, overwrite)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_writable(path: Path | str) -> None:
+    """Refuse a path at which ``atomic`` would fail for want of a directory or a right: before the work, not after."""
+    target = Path(path)
+    if not target.parent.is_dir():
+        raise InputError(f"{target} cannot be written: there is no directory {target.parent}")
+    try:
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
+    except OSError as error:
+        raise InputError(f"{target} cannot be written: {error.strerror}") from error
 
 
 def write_bytes(path: Path | str, data: bytes, *, overwrite: bool = False) -> None:

@@ -26,7 +26,7 @@ from marlcore.kit.progress import Progress
 from marlcore.kit.statistics import interval
 from marlcore.kit.tables import emit, table
 from marlcore.trace import Trace
-from tabular.commands import learn_mirror
+from tabular.commands import learn_mirror, outcome
 from tabular.commands.solve import read_game
 
 EXAMPLE = "marlcore learn wolf_phc --game rock_paper_scissors --steps 100000 --seeds 20"
@@ -66,11 +66,11 @@ def main(argv: Sequence[str]) -> int:
         return learn_mirror.main(argv)
     config = parse(Config, argv, "marlcore learn", "Run a learner on a game and keep its trace.", EXAMPLE)
     learner = registry.load("learners", config.learner)
+    if config.seed < 0:
+        raise InputError(f"seed must be 0 or more, not {config.seed}")
     game = read_game(config.game, "general", 0.9, np.random.default_rng(config.seed))
     game = game if game.kind == "float" else game.convert("float")
-    out = config.out or Path(f"{config.learner}-{game.name or 'game'}.npz")
-    if out.exists():
-        raise InputError(f"{out} exists; choose another file with --out")
+    out = outcome.place(config.out, config.learner, game.name)
     options = _parameters(config.set)
     for name in ("record_every", "threads"):
         if getattr(config, name) is not None:
@@ -78,11 +78,9 @@ def main(argv: Sequence[str]) -> int:
     after = None if config.resume is None else Trace.load(config.resume)
     seeds = list(range(config.seed, config.seed + config.seeds)) if config.seeds > 0 else config.seeds
     trace = _run(learner, game, config, seeds, after, options)
-    trace.save(out)
-    picture = _draw(config.learner, trace, out.with_suffix(".png"))
-    answer = summary(game, trace) | {"trace": str(out), "picture": picture}
-    places = [f"trace: {out}"] + ([f"picture: {picture}"] if picture else [])
-    emit(answer, table(_rows(answer), _title(trace)), *places, as_json=config.json)
+    places, lines = outcome.keep(config.learner, trace, out)
+    answer = summary(game, trace) | places
+    emit(answer, table(_rows(answer), _title(trace)), *lines, as_json=config.json)
     return 0
 
 
@@ -109,6 +107,8 @@ def _parameters(words: Sequence[str]) -> dict[str, Any]:
         if not (name and equals and text):
             raise InputError(f"--set takes name=value, not {word!r}")
         parameters[name] = _value(text)
+        if isinstance(parameters[name], dict):  # fixed={"1": [1, 0]}: agents are numbers, JSON's keys are words
+            parameters[name] = {int(k) if k.isdecimal() else k: v for k, v in parameters[name].items()}
     return parameters
 
 
@@ -163,12 +163,3 @@ def _rows(answer: dict[str, Any]) -> list[dict[str, Any]]:
         return f"{cell['mean']:.5g} [{cell['low']:.5g}, {cell['high']:.5g}]" if isinstance(cell, dict) else cell
 
     return [{name: text(cell) for name, cell in row.items()} for row in answer["agents"]]
-
-
-def _draw(learner: str, trace: Trace, path: Path) -> str | None:
-    """Draw the trace where somebody registered how."""
-    name = next((n for n in (learner, "learner") if n in registry.names("drawings")), None)
-    if name is None:
-        return None
-    registry.load("drawings", name)(trace).savefig(path)
-    return str(path)

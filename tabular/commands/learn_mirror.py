@@ -23,6 +23,7 @@ from marlcore.kit.progress import Progress
 from marlcore.kit.tables import emit, table
 from marlcore.policies import Policy
 from marlcore.trace import Trace
+from tabular.commands import outcome
 from tabular.commands.solve import read_game, read_policy
 
 EXAMPLES = {
@@ -86,17 +87,13 @@ def main(argv: Sequence[str]) -> int:
     config = parse(config_type, rest, f"marlcore learn {name}", title, EXAMPLES[name])
     rng = np.random.default_rng(config.seed)
     game = _game(config, rng)
-    out = config.out or Path(f"{name}-{game.name or 'game'}.npz")
-    if out.exists():
-        raise InputError(f"{out} exists; choose another file with --out")
+    out = outcome.place(config.out, name, game.name)
     start = Trace.load(config.resume) if config.resume else read_policy(config.policy, game, rng)
     with Progress(f"{name} on {config.game}", total=config.iterations) as progress:
         trace = start_run(config, game, start, progress.advance)
-    trace.save(out)
-    picture = _draw(name, trace, out.with_suffix(".png"))
-    answer = summary(trace) | {"trace": str(out), "picture": picture}
-    places = [f"trace: {out}"] + ([f"picture: {picture}"] if picture else [])
-    emit(answer, table(_team_rows(answer), _title(trace)), table(answer["agents"]), *places, as_json=config.json)
+    places, lines = outcome.keep(name, trace, out)
+    answer = summary(trace) | places
+    emit(answer, table(_team_rows(answer), _title(trace)), table(answer["agents"]), *lines, as_json=config.json)
     return 0
 
 
@@ -204,12 +201,3 @@ def _number(what: str, text: str) -> float:
         return float(text)
     except ValueError:
         raise InputError(f"{what} must be a number, not {text!r}") from None
-
-
-def _draw(name: str, trace: Trace, path: Path) -> str | None:
-    """Draw the trace where somebody registered how."""
-    drawing = next((n for n in (name, "learner") if n in registry.names("drawings")), None)
-    if drawing is None:
-        return None
-    registry.load("drawings", drawing)(trace).savefig(path)
-    return str(path)

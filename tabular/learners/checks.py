@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from marlcore.errors import InputError
@@ -36,3 +39,33 @@ def rewards_within_unit(learner: str, place: Arena) -> None:
         raise InputError(
             f"{learner} needs rewards in [0, 1], but agent {i} gets {value:g} at {actions}; rescale the payoffs"
         )
+
+
+def lists_of_agents(name: str, given: Any, n: int) -> list[list[int]]:
+    """``given`` as one list of agents for each of the n agents."""
+    if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != n:
+        raise InputError(f"{name} must be a list for each of the {n} agents, as in {_EXAMPLE}, not {given!r}")
+    for i, own in enumerate(given):
+        if not isinstance(own, Sequence) or isinstance(own, str):
+            raise InputError(f"{name}[{i}] must be a list of agents, as in {_EXAMPLE}, not {own!r}")
+        wrong = [j for j in own if isinstance(j, bool) or not isinstance(j, (int, np.integer)) or not 0 <= j < n]
+        if wrong:
+            raise InputError(f"{name}[{i}] names agent {wrong[0]!r}; the agents are 0, …, {n - 1}")
+    return [list(own) for own in given]
+
+
+_EXAMPLE = "[[1], [0]]"
+
+
+def true_or_false(name: str, given: Any) -> bool:
+    """A word such as "no" would count as true."""
+    if not isinstance(given, (bool, np.bool_)):
+        raise InputError(f"{name} must be true or false, not {given!r}")
+    return bool(given)
+
+
+def number(name: str, given: Any) -> float:
+    """A finite number, and no word."""
+    if isinstance(given, bool) or not isinstance(given, (int, float, np.number)) or not np.isfinite(given):
+        raise InputError(f"{name} must be a finite number, not {given!r}")
+    return float(given)

@@ -19,9 +19,9 @@ from typing import Any, Unpack
 import numpy as np
 
 from marlcore.compiled import compiled
-from marlcore.errors import InputError
 from marlcore.games import Game
 from marlcore.trace import Trace
+from tabular.learners.checks import lists_of_agents
 from tabular.learners.environment import Arena, arena
 from tabular.learners.rows import joint_action
 from tabular.learners.run import Options, Rule, learn
@@ -60,13 +60,7 @@ def friend_or_foe_q(
 
 def _sides(place: Arena, friends: Sequence[Sequence[int]] | None) -> list[list[int]]:
     """Each agent with its friends, in order."""
-    given = [[]] * place.n if friends is None else [list(f) for f in friends]
-    if len(given) != place.n:
-        raise InputError(f"friends must have a list for each of the {place.n} agents, not {len(given)}")
-    for i, own in enumerate(given):
-        for j in own:
-            if not 0 <= j < place.n:
-                raise InputError(f"friends[{i}] names agent {j}; the agents are 0, …, {place.n - 1}")
+    given = [[]] * place.n if friends is None else lists_of_agents("friends", friends, place.n)
     return [sorted({i, *own}) for i, own in enumerate(given)]
 
 

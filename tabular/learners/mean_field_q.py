@@ -25,6 +25,7 @@ from marlcore.compiled import compiled
 from marlcore.errors import InputError
 from marlcore.games import Game
 from marlcore.trace import Trace
+from tabular.learners.checks import lists_of_agents
 from tabular.learners.environment import Arena, arena
 from tabular.learners.run import Options, Rule, learn
 from tabular.learners.schedules import Schedule, check_rate
@@ -73,13 +74,11 @@ def configuration(counts: Sequence[int]) -> int:
 
 
 def _graph(place: Arena, neighbours: Sequence[Sequence[int]] | None) -> list[list[int]]:
-    agents = range(place.n)
-    graph = [[j for j in agents if j != i] for i in agents] if neighbours is None else [list(x) for x in neighbours]
-    if len(graph) != place.n:
-        raise InputError(f"neighbours must have a list for each of the {place.n} agents, not {len(graph)}")
+    if neighbours is None:
+        return [[j for j in range(place.n) if j != i] for i in range(place.n)]
+    graph = lists_of_agents("neighbours", neighbours, place.n)
     for i, seen in enumerate(graph):
-        wrong = [j for j in seen if not (0 <= j < place.n and j != i)]
-        if wrong or len(set(seen)) < len(seen) or not seen:
+        if i in seen or len(set(seen)) < len(seen) or not seen:
             raise InputError(f"neighbours[{i}] must be other agents, each once and at least one, not {seen}")
     return graph
 

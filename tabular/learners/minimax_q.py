@@ -24,6 +24,7 @@ from marlcore.compiled import compiled
 from marlcore.errors import InputError
 from marlcore.games import Game, MatrixGame, TeamGame, is_zero_sum
 from marlcore.trace import Trace
+from tabular.learners.checks import number
 from tabular.learners.environment import arena
 from tabular.learners.run import Options, Rule, learn
 from tabular.learners.schedules import Geometric, Schedule, check_rate
@@ -50,7 +51,7 @@ def minimax_q(
     if isinstance(game, TeamGame) or not is_zero_sum(place.game if isinstance(game, MatrixGame) else game):
         raise InputError("minimax_q needs a two-player zero-sum game: the payoffs must add up to 0; try nash_q")
     m, k = (int(c) for c in place.counts)
-    memory = {"Q": np.full((place.S, m, k), Q_0), "supports": np.full((place.S, 4), NO_GUESS, np.int64)}
+    memory = {"Q": np.full((place.S, m, k), number("Q_0", Q_0)), "supports": np.full((place.S, 4), NO_GUESS, np.int64)}
     rule = Rule("minimax_q", update, memory, workspace(m, k), {"alpha": alpha}, epsilon, config={"Q_0": Q_0})
     return learn(rule, game, steps, seeds, **options)
 

@@ -18,7 +18,7 @@ import numpy as np
 from marlcore.compiled import compiled
 from marlcore.games import Game
 from marlcore.trace import Trace
-from tabular.learners.checks import one_shot_arena
+from tabular.learners.checks import one_shot_arena, true_or_false
 from tabular.learners.rows import action_values, expected, joint_action
 from tabular.learners.run import Options, Rule, learn
 
@@ -29,7 +29,7 @@ def regret_matching(
     """All players of a matrix game."""
     place = one_shot_arena("regret_matching", game)
     memory = {"regrets": np.zeros((place.n, place.A))}
-    chosen = sampled_update if sampled else update
+    chosen = sampled_update if true_or_false("sampled", sampled) else update
     rule = Rule("regret_matching", chosen, memory, (np.zeros((place.n, place.A)),), config={"sampled": sampled})
     return learn(rule, game, steps, seeds, **options)
 

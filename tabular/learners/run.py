@@ -95,6 +95,7 @@ def learn(
     steps = _positive_integer("steps", steps)
     _check_rates(rule)
     which = after.config.get("seeds", []) if after is not None else _seeds(seeds)
+    threads = None if threads is None else _positive_integer("threads", threads)
     every = _record_every(record_every, steps, len(which), place, after)
     habits, fixed_digests = _fixed(game, place, fixed)
     start_tables, start_digest = _initial(rule, game, place, initial, which, habits)

@@ -45,7 +45,7 @@ def wolf_iga(
     ``equilibrium`` is the one each player has in mind; unless given, the first pure one, else the mixed one.
     """
     place = two_by_two_arena("wolf_iga", game)
-    if len(reference) != 2 or any(i not in (0, 1) for i in reference):
+    if not isinstance(reference, Sequence) or len(reference) != 2 or any(i not in (0, 1) for i in reference):
         raise InputError(f"reference must name player 0 or 1 twice, not {reference!r}")
     payoffs = place.payoffs[0].T.reshape(2, 2, 2)
     stars = first_equilibrium(payoffs) if equilibrium is None else check(MatrixGame(payoffs), equilibrium)
