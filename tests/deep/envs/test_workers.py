@@ -273,6 +273,18 @@ def test_what_runs_in_workers_imports_no_torch():
     assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == ["False", "False"]
 
 
+def test_a_state_may_be_the_observations_instead(make):
+    """mpe2's state() is all observations one after another."""
+    own, joined = (
+        make(f"pettingzoo:mpe2.simple_spread_v3?workers=1&state={word}", batch=2) for word in ("own", "joined")
+    )
+    for t, u in zip(steps(own, 30), steps(joined, 30), strict=True):
+        assert torch.equal(t.state, u.state)
+    name = planted("stateful=true&state=joined")
+    assert make(name).spec.state_size == 5
+    assert make(planted("stateful=true")).spec.state_size == 1
+
+
 def test_mpe2_through_workers_is_mpe2(make):
     """Episodes from the same seeds and actions, in the parent by mpe2 itself."""
     from marlcore import streams
