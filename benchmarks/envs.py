@@ -23,8 +23,8 @@ def cases() -> list[Case]:
     made = [
         steps("mpe:simple_spread", 20, "simple_spread"),
         steps("mpe:simple_spread", 128, "simple_spread"),
-        steps("pettingzoo:mpe2.simple_spread_v3?workers=2&reward=sum", 20, "simple_spread"),
-        Case("mpe2, one copy, one core", mpe2_episode, 25, "env steps", peer=True, group="simple_spread"),
+        steps("pettingzoo:mpe2.simple_spread_v3?workers=2&reward=sum&state=joined", 20, "simple_spread"),
+        Case("mpe2 simple_spread, one copy, one core", mpe2_episode, 25, "env steps", peer=True, group="simple_spread"),
     ]
     if importlib.util.find_spec("vmas"):
         made += [vmas(1), vmas(64), vmas(1024)]
