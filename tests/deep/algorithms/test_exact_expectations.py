@@ -41,7 +41,9 @@ class Recorder(Learner):
     def step_actor(self, loss, groups):
         group = [p for g in groups for p in self.groups[g]]
         gradient = torch.autograd.grad(loss, group, allow_unused=True)
-        self.steps.append((float(loss.detach()), gradient, group, [p.detach().clone() for p in self.actor.parameters()]))
+        self.steps.append(
+            (float(loss.detach()), gradient, group, [p.detach().clone() for p in self.actor.parameters()])
+        )
         with torch.no_grad():
             for p, g in zip(group, gradient, strict=True):
                 p -= 0 if g is None else 0.3 * g
