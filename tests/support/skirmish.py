@@ -81,7 +81,7 @@ class Arena:
 def loop_again(scene, f, k, origin, orders_random):
     """(f, k) after one loop from copies of them, by the rules as docs/skirmish.md states them.
 
-    ``origin`` (2, N) is where units stood when the step began; ``orders_random(i)`` the uniform draw of unit i's weapon.
+    ``origin`` (2, N) is where units stood when the step began; ``orders_random(i)`` the uniform draw of i's weapon.
     """
     f, k = f.copy(), k.copy()
     n, count = int(scene.sizes[maps.N_ALLIES]), f.shape[1]

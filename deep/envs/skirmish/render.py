@@ -3,9 +3,9 @@
     frame(view)                one picture, uint8 (height, width, 3)
     write(path, frames)        .gif, .mp4 (with ffmpeg), or a folder of PNG files
 
-Allies are blue and face enemies in red; a circle is a unit's body, the letter its type, the bar above it its health and,
-over that, its shield; the arc of a pale circle is how far its weapon reaches. A line is a shot of the last step (green:
-a heal), a ring a burst. Drawn with Pillow, which matplotlib brings.
+Allies are blue, enemies red; a circle is a unit's body, the letter its type, the bar above it its health and, over
+that, its shield; a pale circle is how far its weapon reaches. A line is a shot of the last step (green: a heal), a ring
+a burst. Drawn with Pillow, which matplotlib brings.
 """
 
 from __future__ import annotations

@@ -16,9 +16,9 @@ unit that falls in it still shoots. Places are those of the loop's beginning.
 - **Weapons** hit at once, reload for their cooldown plus a random −1 to 2 loops, and go on reloading while the unit
   walks. A baneling dies of its attack, and explodes too when it is killed. A colossus burns a line across
   its aim.
-- **Bodies** of one layer that overlap, by r + r' − √(d² + 10⁻⁶), are pushed apart along the line between them; one that stands to fight yields ten
-  times less than one that walks, a building not at all; a pushed walker also slides along the obstacle. Ground units
-  stay on open cells; colossi and flyers only on the map.
+- **Bodies** of one layer that overlap, by r + r' − √(d² + 10⁻⁶), are pushed apart along the line between them; one that
+  stands to fight yields ten times less than one that walks, a building not at all; a pushed walker also slides along
+  the obstacle. Ground units stay on open cells; colossi and flyers only on the map.
 
 Departures from the game stand in docs/skirmish.md.
 

@@ -1,4 +1,4 @@
-"""A battle's rules: closed forms of damage, healing and splash, walls and bodies, and the rules stated a second time."""
+"""A battle's rules: closed forms of damage, healing and splash, walls and bodies, and the rules stated once more."""
 
 import math
 
