@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from deep.networks import Body, Weights, shapes
 from deep.sharing.fups import FuPS
-from deep.sharing.scheme import Scheme
+from deep.sharing.scheme import Part, Scheme
 from marlcore.errors import InputError
 
 
@@ -52,6 +52,15 @@ class NoPS(Scheme):
     def groups(self) -> list[list[nn.Parameter]]:
         """Each agent's own parameters."""
         return [list(agent.parameters()) for agent in self.agents]
+
+    def parts(self) -> list[Part]:
+        """The separate networks, where another agent's would fit."""
+
+        def off() -> None:
+            for agent in self.agents[1:]:
+                agent.load_state_dict(self.agents[0].state_dict())
+
+        return [Part("separate networks", off)] if self.n > 1 and len(set(self.bodies)) == 1 else []
 
     def own(self, i: int) -> Weights:
         """Agent i's weights in its own sizes, those of ``bodies[i]``."""
