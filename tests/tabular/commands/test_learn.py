@@ -174,7 +174,7 @@ DURING = {
     "wolf_iga": (["wolf_iga", "--game", "shapley"], "wolf_iga needs two players with two actions each, not 3×3"),
     "automata": (
         ["linear_reward_inaction", "--game", "matching_pennies"],
-        r"needs rewards in \[0, 1\], but agent 0 gets",
+        r"needs rewards in \[0, 1\], but agent 1 gets -1",
     ),
     "learner": (["wolf_phq", "--game", "shapley"], "unknown learner 'wolf_phq'; did you mean wolf_phc"),
     "flag": ([*SMALL, "--sed", "3"], "unknown option '--sed'; did you mean --seed"),

@@ -13,13 +13,19 @@ import numpy as np
 import pytest
 
 from marlcore import library
+from marlcore.errors import InputError
 from marlcore.games import MarkovGame, MatrixGame, TeamGame
 from marlcore.responses import nash_gap
 from tabular import learners
+from tabular.learners import run
+from tabular.learners.environment import arena
+from tabular.learners.loop import Play
 from tabular.learners.mean_field_q import configuration
-from tabular.learners.schedules import Power, Visits
+from tabular.learners.minimax_q import update as minimax_update
+from tabular.learners.schedules import BLOCK, Power, Visits, block
 from tabular.learners.wolf_iga import first_equilibrium
 from tabular.static.zero_sum import solve_zero_sum
+from tabular.static.zero_sum_kernel import workspace
 
 STEPS = 25
 RATE = Power(0.5, 10.0, 1.0)
@@ -222,6 +228,43 @@ def test_minimax_q():
     follow(learners.minimax_q, game, update, **options)
 
 
+@pytest.mark.parametrize("shape", [(2, 3), (3, 2)], ids=str)
+def test_minimax_q_plays_uniformly_while_nothing_tells_its_actions_apart(shape):
+    game = MatrixGame([np.ones(shape), -np.ones(shape)])
+    corner = tuple(np.eye(count)[-1] for count in shape)
+    trace = learners.minimax_q(game, 80, 1, alpha=1.0, epsilon=1.0, initial=corner, record_every=1)
+    for i, count in enumerate(shape):
+        np.testing.assert_array_equal(trace.policies[i][-1], 1 / count)
+        assert (trace.policies[i] != 1 / count).any()
+    np.testing.assert_array_equal(trace.values[-1, 0, :, 0], [1, -1])
+    value = learners.minimax_q(game, 3, 1, alpha=0.0, Q_0=0.5).values[-1, 0, :, 0]
+    np.testing.assert_array_equal(value, [0.5, -0.5])
+
+
+def test_a_uniform_policy_ends_the_guess_at_its_support():
+    # Q becomes constant, where the policies are uniform; the guess from before would stand again, for its support alone
+    game = markov_game(2, 2, zero_sum=True)
+    place = arena(game)
+    memory = (np.zeros((3, 2, 2)), np.full((3, 4), -1))
+    memory[1][0] = 1, 1, 0, 0
+    memory[0][0, 0, 0] = 5.0
+    play = Play(
+        *(np.zeros((2, 3, 2)) for _ in range(2)),
+        *(np.zeros((2, 3)), np.zeros(3, np.int64), place.payoffs, place.counts, place.strides),
+        *(np.zeros(2, np.int64), np.zeros(2), np.ones(1), np.zeros(2, np.int64), 0.0),
+    )
+    minimax_update(memory, workspace(2, 2), play, 0, 1)
+    np.testing.assert_array_equal(play.policy[:, 0], 0.5)
+    play.rewards[0] = -1.0
+    minimax_update(memory, workspace(2, 2), play, 0, 1)
+    np.testing.assert_array_equal(play.policy[:, 0].sum(-1), 1)
+
+
+def test_joint_q_is_for_teams():
+    with pytest.raises(InputError, match="joint_q needs a team"):
+        learners.joint_q(MatrixGame(np.array([[[1, 2], [3, 4]], [[1, 0], [0, 0]]])), 5)
+
+
 def test_visits_count_joint_actions():
     seen = {}
 
@@ -241,6 +284,37 @@ def test_visits_count_joint_actions():
     trace = learners.nash_q(game, 61, [3], record_every=1, **options)
     follow(learners.nash_q, game, update, 60, **options)
     assert max(seen.values()) > 5
+    assert trace.state["memory.selections"].tolist() == [[61, 0, 0]]
+
+
+@pytest.mark.parametrize("select", ["first", "optimum", "saddle"])
+@pytest.mark.parametrize("counts", [(2, 3), (2, 2, 2)], ids=str)
+def test_nash_q(counts, select):
+    def update(own, now):
+        stage = joint_q(own, now, rates(now.t))
+        sigma = np.ones(())
+        for i in range(own.n):
+            own.policy[i][now.s] = trace.policies[i][now.t + 1, 0, now.s]
+            sigma = np.multiply.outer(sigma, own.policy[i][now.s])
+        own.values[:, now.s] = (stage * sigma).reshape(own.n, -1).sum(1)
+        assert nash_gap(MatrixGame(stage), tuple(p[now.s] for p in own.policy)).max < 1e-4
+        status.append(by_rule(stage))
+
+    def by_rule(stage):
+        """0 where the game has what the rule asks for, 1 where something else stands in for it."""
+        flat = stage.reshape(len(stage), -1)
+        return int(select == "optimum" and not (flat == flat.max(1, keepdims=True)).all(0).any())
+
+    status = []
+    options = {"select": select, "alpha": RATE, "epsilon": 0.5}
+    game = markov_game(*counts)
+    trace = learners.nash_q(game, STEPS + 1, [3], record_every=1, **options)
+    follow(learners.nash_q, game, update, **options)
+    counted = learners.nash_q(game, STEPS, [3], **options).state["memory.selections"][0]
+    assert counted.sum() == STEPS
+    assert counted[2] == 0
+    if select != "saddle":
+        assert counted.tolist() == [status.count(0), status.count(1), 0]
 
 
 @pytest.mark.parametrize(
@@ -534,3 +608,98 @@ def test_configurations_are_ranked_in_falling_order_of_the_first_count():
     for total, parts in ((2, 3), (3, 2), (4, 1)):
         ranked = sorted(vectors(total, parts), reverse=True)
         assert [configuration(v) for v in ranked] == list(range(comb(total + parts - 1, parts - 1)))
+
+
+# ------------------------------------------------------------ what one need not say
+
+
+DEFAULTS = {  # ε and the rates at step 0 and at step 10⁶; 1/visits stands for Visits()
+    "minimax_q": (0.2, {"alpha": (1.0, 0.01)}),
+    "nash_q": (0.5, {"alpha": "1/visits"}),
+    "friend_or_foe_q": (0.5, {"alpha": "1/visits"}),
+    "correlated_q": (0.5, {"alpha": "1/visits"}),
+    "wolf_phc": (
+        0.05,
+        {"alpha": (1 / 10, 1 / 110), "delta_win": (1 / 20e3, 1 / 120e3), "delta_lose": (1e-4, 1 / 60e3)},
+    ),
+    "phc": (0.05, {"alpha": (1 / 10, 1 / 110), "delta": (1 / 10e3, 1 / 60e3)}),
+    "independent_q": (0.1, {"alpha": (0.1, 0.1)}),
+    "joint_q": (0.1, {"alpha": (0.1, 0.1)}),
+    "mean_field_q": (0.0, {"alpha": (0.1, 0.1), "beta": (1.0, 1.0)}),
+    "linear_reward_inaction": (0.0, {"eta": (0.01, 0.01)}),
+    "linear_reward_penalty": (0.0, {"eta_reward": (0.01, 0.01), "eta_penalty": (0.001, 0.001)}),
+    "gradient_ascent": (0.0, {"eta": (0.001, 0.001)}),
+    "wolf_iga": (0.0, {"eta_min": (0.0005, 0.0005), "eta_max": (0.001, 0.001)}),
+    "lagging_anchor": (0.0, {"eta": (0.01, 0.01), "eta_d": (1.0, 1.0)}),
+    "lagging_anchor_sampled": (0.0, {"eta": (0.001, 0.001)}),
+    "giga_wolf": (0.0, {"eta": (0.1, 0.1 / np.sqrt(1e6 + 1))}),
+    "replicator": (0.0, {"eta": (0.01, 0.01)}),
+    "fictitious_play": (0.0, {}),
+    "regret_matching": (0.0, {}),
+}
+
+
+def game_for(name):
+    game = MatrixGame(np.array([[[1, 0], [0, 1]], [[0, 1], [1, 0]]]))
+    return (
+        MatrixGame(game.payoffs[[0, 0]])
+        if name == "joint_q"
+        else MatrixGame(2 * game.payoffs - 1)
+        if (name == "minimax_q")
+        else game
+    )
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_the_defaults_are_those_of_the_pages(name, monkeypatch):
+    seen = []
+    real = run.learn
+    module = __import__(getattr(learners, name).__module__, fromlist=["learn"])
+    monkeypatch.setattr(module, "learn", lambda rule, *rest, **more: seen.append(rule) or real(rule, *rest, **more))
+    trace = getattr(learners, name)(game_for(name), 1)
+    epsilon, rates_of = DEFAULTS[name]
+    (rule,) = seen
+    assert trace.seeds == 1
+    assert rule.epsilon == epsilon
+    assert rule.rates.keys() == rates_of.keys()
+    for key, expected in rates_of.items():
+        if expected == "1/visits":
+            assert rule.rates[key] == Visits(1.0, 1.0, 1.0)
+            continue
+        for t, rate in zip((0, 10**6), expected, strict=True):
+            found = block(key, rule.rates[key], t // BLOCK)[t % BLOCK]
+            np.testing.assert_allclose(found, rate, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", [n for n, (_, own) in DEFAULTS.items() if "alpha" in own])
+def test_alpha_is_at_most_one_and_counts_visits_where_tables_are_joint(name):
+    learner, game = getattr(learners, name), game_for(name)
+    with pytest.raises(InputError, match=r"alpha starts at 1\.5; it must be at most 1"):
+        learner(game, 1, alpha=1.5)
+    learner(game, 1, alpha=1.0)
+    if name in ("minimax_q", "nash_q", "friend_or_foe_q", "correlated_q", "joint_q"):
+        learner(game, 1, alpha=Visits())
+    else:
+        with pytest.raises(InputError, match="alpha cannot count visits"):
+            learner(game, 1, alpha=Visits())
+
+
+@pytest.mark.parametrize("name", ["linear_reward_inaction", "lagging_anchor_sampled"])
+def test_automata_keep_the_simplex(name):
+    learner, most = getattr(learners, name), {"linear_reward_inaction": 1.0, "lagging_anchor_sampled": 0.5}[name]
+    learner(game_for(name), 1, eta=most)
+    with pytest.raises(InputError, match=f"eta starts at {most + 0.01:g}; it must be at most {most:g}"):
+        learner(game_for(name), 1, eta=most + 0.01)
+    for payoff in (-0.5, 1.5):
+        with pytest.raises(InputError, match=rf"rewards in \[0, 1\], but agent 1 gets {payoff} at \(1, 0\)"):
+            learner(MatrixGame(np.array([[[1, 0], [0, 1]], [[0, 1], [payoff, 0]]])), 1)
+
+
+def test_reward_penalty_keeps_the_simplex():
+    game = game_for("linear_reward_penalty")
+    learners.linear_reward_penalty(game, 1, eta_reward=0.6, eta_penalty=0.4)
+    for up, down in ((0.6, 0.41), (0.1, 0.1), (0.1, 0.2), (0.1, 0.0)):
+        with pytest.raises(InputError, match="0 < η₂ < η₁ and η₁ \\+ η₂ ≤ 1 are needed"):
+            learners.linear_reward_penalty(game, 1, eta_reward=up, eta_penalty=down)
+    with pytest.raises(InputError, match="at least two actions"):
+        learners.linear_reward_penalty(MatrixGame(np.zeros((2, 1, 2))), 1)
