@@ -121,7 +121,7 @@ def rim(distance: str, p: np.ndarray, delta: float, angles: int = 181) -> np.nda
         middle = (low + high) / 2
         q = np.clip(p + middle[:, None] * rays, 0, 1)
         with np.errstate(divide="ignore"):
-            inside = DISTANCES[distance](p, q) <= delta
+            inside = DISTANCES[distance](np.broadcast_to(p, q.shape), q) <= delta
         low, high = np.where(inside, middle, low), np.where(inside, high, middle)
     return np.clip(p + low[:, None] * rays, 0, 1)
 
