@@ -47,6 +47,7 @@ results: setup  ## go on with the training runs of the results tables for RESULT
 
 mutants: setup  ## mutate primitives, margins and solvers; a survivor that is not in the committed list fails
 	$(BIN)/python tools/mutants.py
+	$(BIN)/python tools/margin_mutants.py
 
 setup: $(STAMP)
 

@@ -20,7 +20,7 @@ from marlcore import numbers
 from marlcore.errors import InputError
 from marlcore.numbers import ARITHMETIC
 from marlcore.numbers import Kind as NumberKind
-from proofs_check.instances import Instance, Layout, Reals, sample
+from proofs_check.instances import Between, Instance, Layout, Reals, sample
 
 Kind = Literal["identity", "inequality", "limit", "statistical"]
 Status = Literal["proved", "cited", "conjectured", "refuted", "ours"]
@@ -128,6 +128,17 @@ class Claim:
         return self.kind == "identity"
 
 
+def pending(statement: str, plain: str, source: str, locator: str, subject: str) -> Claim:
+    """A statistical claim that is listed by name until its ``subject`` is built: nothing is measured."""
+
+    def margin(x: Instance) -> Any:
+        raise InputError(f"this claim is pending: its subject, {subject}, is not built yet")
+
+    family = Family(lambda: {"seed": Between(0, 1)})
+    note = f"Pending: its subject is {subject}."
+    return Claim(statement, plain, source, locator, "cited", "statistical", margin, family, "pending", note=note)
+
+
 def margin_of(claim: Claim, x: Instance) -> Any:
     """claim.margin(x), refused where it is complex, NaN or of another shape than the batch."""
     try:
@@ -140,6 +151,8 @@ def margin_of(claim: Claim, x: Instance) -> Any:
             f"{claim.id}: margin fails on {x.kind} numbers: {type(error).__name__}: {' '.join(str(error).split())} "
             f"({where.filename}, line {where.lineno})"
         ) from error
+    if isinstance(value, np.ndarray) and not value.ndim:
+        value = value[()]
     shape = tuple(getattr(value, "shape", ()))
     if shape != tuple(x.batch_shape):
         raise InputError(f"{claim.id}: margin has shape {shape} for a batch of shape {tuple(x.batch_shape)}")

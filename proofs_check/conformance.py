@@ -22,15 +22,15 @@ def claim_instances_satisfy_hypotheses(claim: Claim) -> None:
 
 
 def claim_margin_is_one_number_an_instance(claim: Claim) -> None:
-    """Its margin is one real number an instance, and not NaN."""
-    if "float" in claim.numbers:
+    """Its margin, unless it is pending, is one real number an instance, and not NaN."""
+    if "float" in claim.numbers and claim.expected != "pending":
         for sizes in claim.family.sizes:
             margin_of(claim, claim.family.sample(np.random.default_rng(1), 16, sizes))
 
 
 def claim_margin_agrees_with_its_certificate(claim: Claim) -> None:
     """In floats and in exact arithmetic its margin is the same, to round-off."""
-    if "float" not in claim.numbers or not has_certificates(claim):
+    if "float" not in claim.numbers or not has_certificates(claim) or claim.expected == "pending":
         return
     x = claim.family.sample(np.random.default_rng(2), 4, claim.family.sizes[0])
     exact = instances.exact(x.one(0), 60)

@@ -152,6 +152,29 @@ def is_shared(spec: Field) -> bool:
     return isinstance(spec, Choice)
 
 
+def combinations(layout: Layout) -> int:
+    """How many combinations of options the choices of a layout have."""
+    return math.prod(len(spec.options) for spec in _parts(layout) if isinstance(spec, Choice))
+
+
+def choose(x: Instance, index: int) -> Instance:
+    """``x`` with the combination of options of that number (modulo their count, the last choice turning fastest)."""
+    left = {}
+    for label, spec, _ in reversed(list(x.leaves())):
+        if isinstance(spec, Choice):
+            index, left[label] = divmod(index, len(spec.options))
+
+    def pick(label: str, spec: Field, value: Any) -> Any:
+        return spec.options[left[label]] if isinstance(spec, Choice) else value
+
+    return Instance(x.layout, over(x.layout, pick, x.values), x.batch_shape, x.sizes)
+
+
+def _parts(layout: Layout) -> Iterator[Field]:
+    for spec in layout.values():
+        yield from spec if isinstance(spec, tuple) else (spec,)
+
+
 def is_free(spec: Field) -> bool:
     """Whether a search may move it."""
     return isinstance(spec, (Rows, Reals, Between))
@@ -330,7 +353,7 @@ def from_data(layout: Layout, sizes: Mapping[str, Any], data: Any, origin: str) 
 def _read(origin: str, label: str, spec: Field, value: Any) -> Any:
     if isinstance(spec, Choice):
         for option in spec.options:
-            if option == value or (isinstance(option, tuple) and list(option) == value):
+            if _listed(option) == value:
                 return option
         raise InputError(f"{origin}: {label} = {value} is none of {', '.join(map(str, spec.options))}")
     array = _read_numbers(origin, label, value)
@@ -358,6 +381,11 @@ def _read(origin: str, label: str, spec: Field, value: Any) -> Any:
                     f"{origin}: {label}{list(index)} = {entries[index]} is not in [{spec.low}, {spec.high}]"
                 )
     return array
+
+
+def _listed(option: Any) -> Any:
+    """A structure as JSON spells it."""
+    return [_listed(part) for part in option] if isinstance(option, tuple) else option
 
 
 def _read_numbers(origin: str, label: str, value: Any) -> Any:

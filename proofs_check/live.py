@@ -1,4 +1,4 @@
-"""What people see of a run: a live table with a bar for each engine while it lasts, then a summary."""
+"""What people see of a run: a live table, with a bar for each engine, while it lasts; then a summary."""
 
 from __future__ import annotations
 
@@ -14,25 +14,48 @@ MARKS = {"supports": "✓", "refutes": "✗", "silent": "–", "not applicable":
 
 
 @contextlib.contextmanager
-def table(claims: Sequence[Claim], engines: Sequence[str]) -> Iterator[Callable[[Claim, Evidence], None]]:
-    """A bar for each engine; the block gets the function that moves them."""
+def table(
+    claims: Sequence[Claim], engines: Sequence[str], console: Any = None
+) -> Iterator[Callable[[Claim, Evidence], None]]:
+    """A row for each claim that has begun (the last ones, as many as fit) and a bar for each engine below them; the
+    block gets the function that fills them."""
+    from rich.console import Console, Group
+    from rich.live import Live
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+    screen = console or Console()
     running = [claim for claim in claims if claim.expected != "pending"]
-    columns = (
-        TextColumn("{task.description:10}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[at]}"),
-    )
-    with Progress(*columns) as bars:
-        tasks = {name: bars.add_task(name, total=len(running), at="") for name in engines}
+    bars = Progress(TextColumn("{task.description:10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    tasks = {name: bars.add_task(name, total=len(running)) for name in engines}
+    begun: dict[str, tuple[Claim, list[Evidence]]] = {}
+
+    def rows() -> Any:
+        room = max(screen.height - len(engines) - 6, 3)
+        return Group(_rows(list(begun.values())[-room:], engines), bars)
+
+    with Live(get_renderable=rows, console=screen, refresh_per_second=4, transient=True):
 
         def report(claim: Claim, evidence: Evidence) -> None:
-            bars.update(tasks[evidence.engine], advance=1, at=f"{claim.id} {MARKS[evidence.outcome]}")
+            begun.setdefault(claim.id, (claim, []))[1].append(evidence)
+            bars.advance(tasks[evidence.engine])
 
         yield report
+
+
+def _rows(begun: Sequence[tuple[Claim, list[Evidence]]], engines: Sequence[str]) -> Any:
+    """A table of claims: what each engine found so far, the smallest margin, and the verdict when all have run."""
+    from rich.table import Table
+
+    made = Table(box=None)
+    for name in ("claim", *engines, "smallest margin", "verdict"):
+        made.add_column(name, no_wrap=True)
+    for claim, evidence in begun:
+        found = {e.engine: MARKS[e.outcome] for e in evidence}
+        result = Result(claim, tuple(evidence))
+        done = len(found) == len(engines)
+        verdict = "…" if not done else result.verdict if result.good else f"{result.verdict}!"
+        made.add_row(claim.id, *(found.get(name, "") for name in engines), cell(result.margin), verdict)
+    return made
 
 
 def shown(results: Sequence[Result], page: str = "") -> Iterator[Any]:

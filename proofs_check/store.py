@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Mapping, Sequence
+import types
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,10 +90,41 @@ def _name(claim: Claim) -> str:
 
 
 def digest(claim: Claim) -> str:
-    """What a change of the claim's wording, kind, hypotheses or margin changes."""
+    """What a change of the claim's wording, kind, hypotheses, layout or margin changes."""
+    functions = [claim.margin, claim.family.layout, *(h.holds for h in claim.hypotheses.values())]
+    parts = [claim.id, claim.statement, claim.kind, repr(sorted(claim.hypotheses)), repr(claim.family.sizes)]
+    seen: set[Any] = set()
+    return hashlib.sha256("\0".join([*parts, *(t for f in functions for t in _text(f, seen))]).encode()).hexdigest()[
+        :16
+    ]
+
+
+def _text(value: Any, seen: set[Any]) -> Iterator[str]:
+    """The source of a function and of what it names in its own file; of others the names, of constants the values."""
+    function = getattr(value, "__wrapped__", value)
+    if not isinstance(function, types.FunctionType):
+        if isinstance(value, (bool, int, float, str, tuple, list, dict)):
+            yield repr(value)
+        return
+    if function in seen:
+        return
+    seen.add(function)
     try:
-        code = inspect.getsource(claim.margin)
-    except (OSError, TypeError):  # typed at a prompt, or a callable object
-        code = ""
-    parts = (claim.id, claim.statement, claim.kind, sorted(claim.hypotheses), code)
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+        yield inspect.getsource(function)
+    except OSError:  # typed at a prompt
+        return
+    named = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
+    for name in sorted(_names(function.__code__) & named.keys()):
+        found = named[name]
+        if getattr(found, "__module__", None) in (None, function.__module__) and not isinstance(
+            found, types.ModuleType
+        ):
+            yield from _text(found, seen)
+        else:
+            yield f"{getattr(found, '__module__', '')}.{getattr(found, '__qualname__', name)}"
+
+
+def _names(code: types.CodeType) -> set[str]:
+    """The globals and closed-over names that a function's code reads."""
+    inner = (c for c in code.co_consts if isinstance(c, types.CodeType))
+    return {*code.co_names, *code.co_freevars}.union(*(_names(c) for c in inner))

@@ -8,6 +8,7 @@ certificate = certify(claim, instance)
 from __future__ import annotations
 
 import importlib
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -61,12 +62,31 @@ def verify(
     if executor is None:
         results = [examine(claim, allowed, engines, seed, run, place, report) for claim in claims]
     else:
-        folder = None if place.path is None else str(place.path)
-        jobs = [Job(c.id, c.origin, budget, engines, seed, run, folder) for c in claims]
-        found = map_each(_examine_elsewhere, jobs, executor=executor, label="verifying")
-        results = [Result(c, evidence, error) for c, (evidence, error) in zip(claims, found, strict=True)]
+        results = _spread(claims, (budget, engines, seed, run), place, executor, report)
     place.end(run)
     return results
+
+
+def _spread(
+    claims: list[Claim],
+    settings: tuple[str, tuple[str, ...], int, int],
+    place: Store,
+    executor: Executor | int,
+    report: Report | None,
+) -> list[Result]:
+    """Every claim in some process, the dearest first, so that none is left with a long one at the end."""
+    folder = None if place.path is None else str(place.path)
+    order = sorted(range(len(claims)), key=lambda k: -claims[k].cost)
+    jobs = [Job(claims[k].id, claims[k].origin, *settings, folder) for k in order]
+
+    def seen(index: int, found: tuple[tuple[Evidence, ...], str]) -> None:
+        for evidence in found[0]:
+            if report is not None and evidence.run == settings[-1]:
+                report(claims[order[index]], evidence)
+
+    found = map_each(_examine_elsewhere, jobs, executor=executor, label="" if report else "verifying", seen=seen)
+    results = {k: Result(claims[k], evidence, error) for k, (evidence, error) in zip(order, found, strict=True)}
+    return [results[k] for k in range(len(claims))]
 
 
 def check_engines(engines: Sequence[str]) -> tuple[str, ...]:
@@ -109,6 +129,10 @@ def examine(
                 report(claim, found)
     except InputError as error:
         return Result(claim, (), _located(claim, str(error)))
+    except Exception as error:  # whatever a claim's scale, hypotheses or layout raise, the other claims still run
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        text = f"{type(error).__name__}: {' '.join(str(error).split())} ({at.filename}, line {at.lineno})"
+        return Result(claim, (), _located(claim, f"{claim.id}: it fails: {text}"))
     return Result(claim, tuple(evidence))
 
 

@@ -53,8 +53,9 @@ TARGETS: dict[str, list[str]] = {
     "marlcore.policies": ["tests/marlcore/test_policies.py"],
     "marlcore.responses": ["tests/marlcore/test_responses.py", KINDS],
     "marlcore.values": ["tests/marlcore/test_values.py", KINDS],
+    "proofs_check.evidence": ["tests/proofs_check/test_evidence.py"],
 }
-"""Which tests must notice a wrong in a module."""
+"""Which tests must notice a wrong in a module; margins have ``margin_mutants.py``."""
 LEARNERS = "tests/tabular/learners/"
 _STEPWISE = (
     *("correlated_q", "fictitious_play", "friend_or_foe_q", "giga_wolf", "gradient_ascent", "independent_q", "joint_q"),

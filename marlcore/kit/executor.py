@@ -4,7 +4,8 @@
     map_each(function, items, executor=4)       four processes, one thread each
     map_each(function, items, executor=pool)    whatever ``pool.submit`` does
 
-Results come in the order of the items, whichever is ready first. Processes are spawned, never forked. Functions travel
+Results come in the order of the items, whichever is ready first; ``seen(index, result)`` is called in this process for
+each as it becomes ready. Processes are spawned, never forked. Functions travel
 by value when they are written in a notebook or in the script itself, and the script is not run again in the children:
 no ``if __name__ == "__main__"`` is needed. An exception arrives with the worker's traceback; children end with
 their parent, however it ends. Inside a worker, ``map_each`` runs one after the other.
@@ -19,7 +20,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from multiprocessing import connection, parent_process
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, TypeVar
@@ -35,7 +36,12 @@ ONE_THREAD = {f"{library}_THREADS": "1" for library in _LIBRARIES}
 
 
 def map_each(
-    function: Callable[[T], R], items: Iterable[T], *, executor: Executor | int | None = None, label: str = "working"
+    function: Callable[[T], R],
+    items: Iterable[T],
+    *,
+    executor: Executor | int | None = None,
+    label: str = "working",
+    seen: Callable[[int, R], None] | None = None,
 ) -> list[R]:
     """``[function(item) for item in items]``, spread over ``executor``; the first failure in order is raised."""
     items = list(items)
@@ -43,13 +49,15 @@ def map_each(
         raise InputError(f"executor must be a number of processes ≥ 1 or an Executor, not {executor!r}")
     with Progress(label, len(items)) as progress:
         if isinstance(executor, int) and executor > 1 and len(items) > 1 and not in_worker():
-            return _spread(function, items, min(executor, len(items)), progress)
+            return _spread(function, items, min(executor, len(items)), progress, seen)
         if isinstance(executor, Executor):
-            return _collect([executor.submit(function, item) for item in items], progress)
+            return _collect([executor.submit(function, item) for item in items], progress, seen)
         results = []
-        for item in items:
+        for index, item in enumerate(items):
             results.append(function(item))
             progress.advance()
+            if seen is not None:
+                seen(index, results[-1])
         return results
 
 
@@ -68,14 +76,21 @@ def in_worker() -> bool:
 _WORKER = False
 
 
-def _spread(function: Callable[[T], R], items: list[T], processes: int, progress: Progress) -> list[R]:
+def _spread(
+    function: Callable[[T], R],
+    items: list[T],
+    processes: int,
+    progress: Progress,
+    seen: Callable[[int, R], None] | None,
+) -> list[R]:
     from numba import cloudpickle
 
     spawn = _Context()
     pool = ProcessPoolExecutor(processes, mp_context=spawn, initializer=_start_worker, initargs=(dict(ONE_THREAD),))
     try:
         jobs = [pool.submit(_work, cloudpickle.dumps((function, item))) for item in items]
-        return [_unpack(data) for data in _collect(jobs, progress)]
+        packed = None if seen is None else lambda index, data: seen(index, _unpack(data))
+        return [_unpack(data) for data in _collect(jobs, progress, packed)]
     except BaseException:
         for process in spawn.started:
             if process.pid is not None:
@@ -85,10 +100,14 @@ def _spread(function: Callable[[T], R], items: list[T], processes: int, progress
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _collect(jobs: list[Future[R]], progress: Progress) -> list[R]:
+def _collect(jobs: list[Future[R]], progress: Progress, seen: Callable[[int, R], None] | None) -> list[R]:
     for job in jobs:
         job.add_done_callback(lambda _: progress.advance())
     try:
+        for job in as_completed(jobs) if seen is not None else ():
+            if seen is None or job.exception() is not None:
+                break  # the first failure in order is raised below
+            seen(jobs.index(job), job.result())
         return [job.result() for job in jobs]
     finally:
         for job in jobs:

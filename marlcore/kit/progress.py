@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Progress:
-    """How much of ``total`` is done (None: unknown), shown while the ``with`` block lasts."""
+    """How much of ``total`` is done (None: unknown), shown while the ``with`` block lasts (not without a label)."""
 
     def __init__(self, label: str, total: float | None = None) -> None:
         self.label, self.total, self.done = label, total, 0.0
@@ -27,7 +27,8 @@ class Progress:
         self._wanted = False
 
     def __enter__(self) -> Progress:
-        self._start, self._wanted = time.monotonic(), sys.stderr is not None and sys.stderr.isatty()
+        self._start = time.monotonic()
+        self._wanted = bool(self.label) and sys.stderr is not None and sys.stderr.isatty()
         return self
 
     def __exit__(self, *_: object) -> None:

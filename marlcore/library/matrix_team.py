@@ -25,7 +25,7 @@ _ADDITIVE = "derived: row mean + column mean − mean"
 
 def monotone_error(game: MatrixGame) -> float:
     """The squared error of the best monotone fit."""
-    return monotone_fit(game.convert("float").payoffs[0])[0]
+    return float(monotone_fit(game.convert("float").payoffs[0])[0])
 
 
 def monotone_argmax(game: MatrixGame) -> tuple[int, ...]:

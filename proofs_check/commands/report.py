@@ -29,6 +29,8 @@ class Config:
     """The directory whose evidence is shown; without one a quick run makes it."""
     seed: int = 0
     """Seed of that quick run."""
+    figures: bool = True
+    """Draw the figures that claims name, where a package offers them."""
     json: bool = False
     """Print JSON instead of text."""
 
@@ -44,6 +46,6 @@ def main(argv: Sequence[str]) -> int:
         results = [Result(claim, tuple(store.read(claim))) for claim in claims]
     else:
         results = verify(claims, "quick", seed=config.seed)
-    write(Path(config.page), results)
+    write(Path(config.page), results, config.figures)
     emit({"page": config.page, "claims": len(results)}, f"{len(results)} claims: {config.page}", as_json=config.json)
     return 0

@@ -6,6 +6,7 @@ CLAIM is an id (``harl/lemma_8/sharp``), the start of one (``harl``), or a file 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from marlcore.cli_config import Positional, arg, parse
+from marlcore.errors import InputError
 from marlcore.kit.progress import Progress
 from marlcore.kit.tables import emit
 from proofs_check import ledger, live
@@ -22,6 +24,8 @@ from proofs_check.evidence import Evidence, Result
 from proofs_check.store import Store
 from proofs_check.verify import verify
 
+A_FEW = 12
+"""Claims that one process has dealt with before another one has started."""
 EXAMPLE = "marlcore verify harl/lemma_8 --budget quick"
 
 
@@ -41,8 +45,8 @@ class Config:
     """A directory in which evidence accumulates; an interrupted run goes on there."""
     report: str = ""
     """An HTML page to write at the end."""
-    workers: int = 1
-    """Processes that share the claims."""
+    workers: int = 0
+    """Processes that share the claims; 0: two for more than a few claims, where there are two processors."""
     json: bool = False
     """Print JSON instead of tables."""
 
@@ -54,14 +58,16 @@ def main(argv: Sequence[str]) -> int:
     engines = tuple(name for name in config.engines.split(",") if name)
     store = Store(config.store or None)
     claims = found.claims
-    if config.workers > 1:
-        results = verify(claims, config.budget, engines, config.seed, config.workers, store)
+    workers = processes(config.workers, len(claims))
+    executor = None if workers == 1 else workers
+    if executor is not None and (config.json or not sys.stdout.isatty()):  # the executor shows its own progress
+        results = verify(claims, config.budget, engines, config.seed, executor, store)
     elif config.json or not sys.stdout.isatty():
         with Progress("verifying", len(claims) * len(engines)) as progress:
             results = verify(claims, config.budget, engines, config.seed, None, store, _advance(progress))
     else:
         with live.table(claims, engines) as watch:
-            results = verify(claims, config.budget, engines, config.seed, None, store, watch)
+            results = verify(claims, config.budget, engines, config.seed, executor, store, watch)
     if config.report:
         from proofs_check.report.page import write
 
@@ -71,6 +77,13 @@ def main(argv: Sequence[str]) -> int:
     for line in errors:
         print(f"error: {line}", file=sys.stderr)
     return 2 if errors else 0 if all(r.good for r in results) else 1
+
+
+def processes(workers: int, claims: int) -> int:
+    """How many processes ``workers`` asks for."""
+    if workers < 0:
+        raise InputError(f"workers must be a number of processes, or 0, not {workers}")
+    return workers or (min(2, os.cpu_count() or 1) if claims > A_FEW else 1)
 
 
 def _advance(progress: Progress) -> Any:

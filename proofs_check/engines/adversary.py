@@ -22,13 +22,14 @@ from marlcore import numbers
 from proofs_check import instances
 from proofs_check.claim import Claim, margin_of, size_of
 from proofs_check.engines import Budget, Candidates
-from proofs_check.engines.sampled import ROUND_OFF, generator
+from proofs_check.engines.sampled import ROUND_OFF, SMALLEST_SCALE, generator
 from proofs_check.evidence import Evidence
 from proofs_check.instances import Between, Choice, Field, Instance, Layout, Rows
 
 LEARNING_RATE = 0.1
 LARGEST_LOGIT = 30.0
-SMALLEST_SCALE = 1e-8
+COMBINATIONS = 6
+"""How many combinations of options are searched, evenly spread over all of them."""
 STRUCTURED = 3
 """How many times more steps a structured start gets: it is larger, and promising."""
 
@@ -66,7 +67,7 @@ def run(claim: Claim, budget: Budget, seed: int, run: int, candidates: Candidate
         outcome,
         f"{restarts} restarts × {steps} steps of {method}",
         count=evaluations,
-        margin=float(np.asarray(margin_of(claim, _as_batch(found)))[0]) if "float" in claim.numbers else value,
+        margin=_margin_at(claim, found) if "float" in claim.numbers else value,
         tightness=1 - value if claim.scale is not None else None,
         seconds=time.perf_counter() - start,
         seed=(seed, run),
@@ -77,6 +78,12 @@ def run(claim: Claim, budget: Budget, seed: int, run: int, candidates: Candidate
     )
 
 
+def _margin_at(claim: Claim, x: Instance) -> float:
+    """The margin in floats; of an identity −|margin|."""
+    margin = float(np.asarray(margin_of(claim, _as_batch(x)))[0])
+    return -abs(margin) if claim.is_identity else margin
+
+
 def _starts(claim: Claim, restarts: int, seed: int, run: int) -> list[tuple[Instance, tuple[str, ...], bool]]:
     family = claim.family
     made: list[tuple[Instance, tuple[str, ...], bool]] = []
@@ -85,18 +92,14 @@ def _starts(claim: Claim, restarts: int, seed: int, run: int) -> list[tuple[Inst
         made.append((*family.seeds(rng, max(restarts // 4, 4), **family.seed_sizes), True))
     sizes = family.sizes[0]
     layout = family.layout(**sizes)
-    choices = max((len(spec.options) for spec in _fields(layout) if isinstance(spec, Choice)), default=1)
-    choices = min(choices, 6)
+    known = instances.combinations(layout)
+    choices = min(known, COMBINATIONS)
     if any(instances.is_free(spec) for spec in _fields(layout)):
         for k in range(choices):
             rng = generator(claim, seed, run, 40_000 + k)
-            made.append((choose(family.sample(rng, max(restarts // choices, 2), sizes), k), (), False))
+            x = family.sample(rng, max(restarts // choices, 2), sizes)
+            made.append((instances.choose(x, k * known // choices), (), False))
     return made
-
-
-def choose(x: Instance, k: int) -> Instance:
-    """``x`` with the k-th option of every choice."""
-    return x.map(lambda s, v: s.options[k % len(s.options)] if isinstance(s, Choice) else v, x.batch_shape)
 
 
 def _fields(layout: Layout) -> list[Field]:

@@ -130,7 +130,7 @@ def _random(claim: Claim, budget: Budget, seed: int, run: int, start: float) -> 
     undecided, least, done = 0, float("inf"), 0
     begin = time.perf_counter()
     for k in range(total):
-        one = instances.exact(x.one(k), 60)
+        one = instances.choose(instances.exact(x.one(k), 60), k)
         if violated_hypotheses(claim, one):
             continue
         certificate = certify(claim, one)

@@ -6,8 +6,10 @@ layouts (``strategy``) shrink a counterexample to small numbers.
 
 from __future__ import annotations
 
+import math
 import time
 import zlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,10 @@ from proofs_check.instances import Instance
 
 CHUNK = 2_000
 """Instances a batch: what stays in a processor's cache for small games."""
+SMALLEST_SCALE = 1e-8
+"""Below it a ratio would be one of round-off errors: there the margin itself counts."""
+COMBINATIONS = 64
+"""How many combinations of options are gone through in turn; of more, as many are drawn."""
 ROUND_OFF = 1e-8
 """Margins below −ROUND_OFF·scale are candidates for a certificate."""
 
@@ -36,10 +42,7 @@ def run(claim: Claim, budget: Budget, seed: int, run: int, candidates: Candidate
     seconds = 0.0
     for index, sizes in enumerate(claim.family.sizes):
         rng = generator(claim, seed, run, index)
-        left = each
-        while left > 0:
-            x = claim.family.sample(rng, min(left, CHUNK), sizes)
-            left -= x.batch_shape[0]
+        for x in _batches(claim, rng, each, sizes):
             check_hypotheses(claim, x)
             begin = time.perf_counter()
             margins = np.asarray(margin_of(claim, x), dtype=float)
@@ -70,6 +73,17 @@ def run(claim: Claim, budget: Budget, seed: int, run: int, candidates: Candidate
     )
 
 
+def _batches(claim: Claim, rng: np.random.Generator, count: int, sizes: Mapping[str, Any]) -> Iterator[Instance]:
+    """Batches of ``count`` instances in all, each with its own combination of options."""
+    known = instances.combinations(claim.family.layout(**sizes))
+    parts = max(min(known, COMBINATIONS, count), math.ceil(count / CHUNK))
+    first = int(rng.integers(known))
+    for k in range(parts):
+        size = (k + 1) * count // parts - k * count // parts
+        x = claim.family.sample(rng, size, sizes)
+        yield instances.choose(x, first + k) if 1 < known <= COMBINATIONS else x
+
+
 def generator(claim: Claim, seed: int, run: int, index: int) -> np.random.Generator:
     """Randomness that no other claim, run or size has."""
     return np.random.default_rng([seed, run, zlib.crc32(claim.id.encode()), index])
@@ -86,9 +100,10 @@ def against_scale(claim: Claim, x: Instance, margins: np.ndarray) -> tuple[np.nd
     """Margins over their scale (−|margin| for identities), and the tightest ratio among them."""
     scale = np.broadcast_to(np.asarray(size_of(claim, x), dtype=float), margins.shape)
     signed = -np.abs(margins) if claim.is_identity else margins
+    usable = np.isfinite(scale) & (scale > SMALLEST_SCALE)
     with np.errstate(invalid="ignore", divide="ignore"):
-        relative = np.where((scale > 0) & np.isfinite(scale), signed / np.where(scale > 0, scale, 1), signed)
-    finite = relative[np.isfinite(relative) & (scale > 1e-8)]
+        relative = np.where(usable, signed / np.where(usable, scale, 1), signed)
+    finite = relative[np.isfinite(relative) & usable]
     return np.where(np.isnan(relative), np.inf, relative), float(1 - finite.min()) if finite.size else -np.inf
 
 

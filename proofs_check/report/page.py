@@ -14,17 +14,18 @@ from marlcore.kit.provenance import provenance
 from marlcore.kit.tables import cell
 from proofs_check import readable
 from proofs_check.evidence import Evidence, Result
+from proofs_check.report.pictures import pictures
 
 TEMPLATE = Path(__file__).with_name("ledger.html")
 
 
-def write(path: Path, results: Sequence[Result]) -> None:
+def write(path: Path, results: Sequence[Result], figures: bool = False) -> None:
     """Write the page of ``results``; one that is there is replaced."""
-    files.write_text(path, render(results), overwrite=True)
+    files.write_text(path, render(results, figures), overwrite=True)
 
 
-def render(results: Sequence[Result]) -> str:
-    """The page."""
+def render(results: Sequence[Result], figures: bool = False) -> str:
+    """The page; with ``figures`` those that claims name are drawn, if a package offers them."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -38,6 +39,7 @@ def render(results: Sequence[Result]) -> str:
     source = provenance()
     return template.render(
         entries=entries,
+        pictures=pictures(e["figure"] for e in entries if e["figure"]) if figures else {},
         counts=counts,
         sources=sorted({e["folder"] for e in entries}),
         wrong=[e["id"] for e in entries if not e["good"]],

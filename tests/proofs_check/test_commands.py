@@ -153,6 +153,24 @@ def test_evidence_on_another_wording_does_not_count(tmp_path):
     assert store.read(dataclasses.replace(claim, statement="another")) == []
 
 
+def test_evidence_does_not_count_when_what_a_margin_calls_has_changed(tmp_path):
+    from proofs_check import ledger
+    from proofs_check.store import digest
+
+    text = WRONG.format(sign="").replace("mean = (x.p * x.r).sum(-1)", "mean = average(x)")
+    helper = "\n\ndef average(x):\n    return (x.p * x.r).sum(-1)\n"
+    digests = []
+    for k, body in enumerate(
+        (text + helper, "# a comment\n" + text + helper, text + helper.replace("x.p *", "-x.p *"))
+    ):
+        path = tmp_path / str(k) / "my_claim.py"
+        path.parent.mkdir()
+        path.write_text(body)
+        (claim,) = ledger.discover([str(path)]).claims
+        digests.append(digest(claim))
+    assert digests[0] == digests[1] != digests[2]
+
+
 def test_a_damaged_store_is_named(tmp_path):
     from proofs_check import ledger
 

@@ -12,7 +12,7 @@ from proofs_check.claim import Step, margin_of
 from proofs_check.claims.harl import lemma_8
 from proofs_check.engines import BUDGETS, Budget, Candidates, adversary, certified, sampled, symbolic
 from proofs_check.evidence import Evidence, Result
-from proofs_check.instances import Between, Reals, Rows
+from proofs_check.instances import Between, Choice, Reals, Rows
 from proofs_check.verify import certify, examine, refutation, verify
 
 SEARCH = Budget("search", 4_000, 48, 200, 5, 1)
@@ -130,6 +130,48 @@ def test_verify_refuses_unknown_engines_and_budgets():
         verify([], engines=("oracle",))
     with pytest.raises(InputError, match="huge"):
         verify([], budget="huge")
+
+
+@pytest.mark.parametrize("field", ["scale", "layout", "hypotheses"])
+def test_whatever_a_claim_raises_is_its_own_error(field):
+    from proofs_check.claim import Family, Hypothesis
+
+    def fails(*_, **__):
+        return {}["nothing"]
+
+    one = made(lambda x: x.r.sum(-1))
+    change = {"scale": fails, "layout": Family(fails), "hypotheses": {"h": Hypothesis("r > 0", fails)}}[field]
+    result = examine(dataclasses.replace(one, **{"family" if field == "layout" else field: change}), SEARCH)
+    assert "made" in result.error
+    assert "KeyError" in result.error
+    assert "\n" not in result.error
+
+
+# ---------------------------------------------------------------- choices
+
+
+def structures():
+    """Two choices with six combinations."""
+    return {"r": Reals((2,)), "first": Choice((0, 1)), "second": Choice(("a", "b", "c"))}
+
+
+def test_every_combination_of_choices_is_sampled_and_certified():
+    assert instances.combinations(structures()) == 6
+    x = instances.sample(structures(), np.random.default_rng(0), 3)
+    named = [(y.first, y.second) for y in (instances.choose(x, k) for k in range(6))]
+    assert sorted(named) == [(i, s) for i in (0, 1) for s in "abc"]
+    seen = []
+    one = made(lambda x: seen.append((x.first, x.second)) or (x.r * x.r).sum(-1), layout=structures)
+    sampled.run(one, SEARCH, 0, 0, Candidates())
+    assert set(seen) == set(named)
+    seen.clear()
+    certified.run(one, dataclasses.replace(SEARCH, certificates=6), 0, 0, Candidates())
+    assert set(seen) == set(named)
+
+
+def test_margins_with_a_scale_of_round_off_are_no_violations():
+    noisy = made(lambda x: x.r.sum(-1) * 0 - 1e-17, scale=lambda x: x.r.sum(-1) * 0 + 1e-20)
+    assert sampled.run(noisy, SEARCH, 0, 0, Candidates()).outcome == "supports"
 
 
 # ---------------------------------------------------------------- certificates, symbols

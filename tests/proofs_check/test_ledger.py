@@ -1,4 +1,7 @@
-"""Laws of every claim: valid instances, one margin in all numbers, hypotheses and witnesses with teeth."""
+"""The ledger as a whole: what is in it, that its laws have teeth, tampered witnesses, the committed evidence.
+
+The laws of each claim are in tests/support/laws.py; tests/proofs_check/claims has a file for each claim file.
+"""
 
 import dataclasses
 import inspect
@@ -7,23 +10,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from laws import GOLDEN, NEVER_NEGATIVE, OUTSIDE, SIGNED_BY_RELATIVES, goes_negative, margin_is_what_it_was
 
+from marlcore import registry
 from marlcore.errors import InputError
 from proofs_check import instances, ledger, witness
-from proofs_check.claim import Hypothesis, margin_of, violated_hypotheses
+from proofs_check.claim import Hypothesis, margin_of
 from proofs_check.engines import BUDGETS
-from proofs_check.engines.certified import certify, has_certificates, refutation
+from proofs_check.engines.certified import refutation
 from proofs_check.evidence import Evidence
-from proofs_check.instances import Choice, Fixed, Instance
+from proofs_check.instances import Instance
 from proofs_check.report import document
 from proofs_check.verify import examine
 
 FOUND = ledger.discover()
 CLAIMS = [c for c in FOUND.claims if c.expected != "pending"]
-EXACT = [c for c in CLAIMS if has_certificates(c)]
-GOLDEN = json.loads((Path(__file__).parents[1] / "data" / "margins" / "margins.json").read_text(encoding="utf-8"))
-by_id = pytest.mark.parametrize("claim", CLAIMS, ids=lambda c: c.id)
-exact_ones = pytest.mark.parametrize("claim", EXACT, ids=lambda c: c.id)
 
 
 def test_the_ledger_is_found_whole():
@@ -39,131 +40,45 @@ def test_what_a_claim_assumes_is_in_the_ledger():
     assert [(c.id, a) for c in FOUND.claims for a in c.assumes if a not in known] == []
 
 
-@by_id
-def test_instances_satisfy_the_hypotheses(claim):
-    rng = np.random.default_rng(0)
-    for sizes in claim.family.sizes:
-        x = claim.family.sample(rng, 32, sizes)
-        assert x.batch_shape == (32,)
-        assert violated_hypotheses(claim, x) == []
+def test_a_figure_that_a_claim_names_is_one():
+    named = {c.figure for c in FOUND.claims if c.figure}
+    assert len(named) > 15
+    assert named <= set(registry.names("figures"))
 
 
-@exact_ones
-def test_one_margin_in_every_kind_of_number(claim):
-    x = claim.family.sample(np.random.default_rng(1), 4, claim.family.sizes[0])
-    one = instances.exact(x.one(3), 60)
-    certificate = certify(claim, one)
-    batch = one.convert("float").map(lambda s, v: v if instances.is_shared(s) else np.asarray(v)[None], (1,))
-    if "float" in claim.numbers:
-        assert float(margin_of(claim, batch)[0]) == pytest.approx(certificate.number, rel=1e-6, abs=1e-9)
-    if "torch" in claim.numbers:
-        tensors = batch.convert("torch")
-        assert float(margin_of(claim, tensors)[0]) == pytest.approx(certificate.number, rel=1e-6, abs=1e-9)
+def test_every_claim_is_under_the_laws():
+    """Each claim file has a test file, and each margin that is not pending is recorded."""
+    homes = {"/".join(c.id.split("/")[:2]) for c in CLAIMS}
+    here = Path(__file__).parent / "claims"
+    assert homes == {f"{p.parent.name}/{p.stem.removeprefix('test_')}" for p in here.glob("*/test_*.py")}
+    assert set(GOLDEN) == {c.id for c in CLAIMS}
+    assert {name for table in (SIGNED_BY_RELATIVES, NEVER_NEGATIVE, OUTSIDE) for name in table} <= set(GOLDEN)
 
 
-@pytest.mark.parametrize(
-    ("claim", "name"), [(c, n) for c in CLAIMS for n in c.hypotheses], ids=lambda v: v if isinstance(v, str) else v.id
-)
-def test_hypotheses_have_teeth(claim, name):
-    broken = claim.hypotheses[name].broken
-    if isinstance(broken, str):
-        assert broken.strip()
-        return
-    x = broken()
-    assert violated_hypotheses(claim, x) == [name]
-    assert certify(claim, x).violates(claim)
+def test_only_claims_about_the_deep_family_are_pending():
+    pending = [c for c in FOUND.claims if c.expected == "pending"]
+    assert len(pending) == 5
+    assert all("deep family" in c.note and c.id.split("/")[1] == "results" for c in pending)
+    with pytest.raises(InputError, match="pending"):
+        margin_of(pending[0], pending[0].family.sample(np.random.default_rng(0), 2, {}))
 
 
-@pytest.mark.parametrize("claim", [c for c in CLAIMS if c.expected == "refuted"], ids=lambda c: c.id)
-def test_refuted_claims_give_witnesses_that_certify_again(claim, tmp_path):
-    result = examine(claim, BUDGETS["quick"], ("sampled", "certified"))
-    found = next((e for e in result.evidence if e.outcome == "refutes"), None)
-    if found is None:  # this one is for the adversary
-        result = examine(claim, BUDGETS["quick"], ("adversary", "certified"))
-        found = next(e for e in result.evidence if e.outcome == "refutes")
-    path = tmp_path / "witness.json"
-    witness.write(path, claim, found)
-    checked = witness.read(path)
-    assert checked.claim.id == claim.id
-    assert checked.certificate.violates(claim)
-
-
-# ---------------------------------------------------------------- teeth of margins
-
-
-@pytest.mark.parametrize("claim", [c for c in EXACT if c.id in GOLDEN], ids=lambda c: c.id)
-def test_margins_are_what_they_were(claim):
-    """A dropped term or a swapped index changes the margin at a fixed exact instance (tests/data/margins)."""
-    entry = GOLDEN[claim.id]
-    sizes = {k: tuple(v) if isinstance(v, list) else v for k, v in entry["sizes"].items()}
-    x = instances.from_data(claim.family.layout(**sizes), sizes, entry["instance"], claim.id)
-    assert certify(claim, x).number == pytest.approx(entry["margin"], rel=1e-9, abs=1e-12)
-
-
-def test_every_exact_margin_is_recorded():
-    recorded = {c.id for c in EXACT if not runs_floats(c)}
-    assert recorded == set(GOLDEN)
-
-
-def runs_floats(claim):
-    return claim.id in ("harl/theorem_9/monotone", "harl/theorem_9/spare_progress", "harl/theorem_16/monotone")
-
-
-SIGNED_BY_RELATIVES = {
-    # the same margin with a smaller constant, or without a hypothesis, is a refuted entry
-    "harl/lemma_8/paper": "harl/lemma_8/misprint",
-    "harl/lemma_8/half": "harl/lemma_8/misprint",
-    "harl/lemma_8/sharp": "harl/lemma_8/nine_tenths",
-    "harl/lemma_8/best_constant": "harl/lemma_8/nine_tenths",
-    "harl/lemma_6/one_after_the_other": "harl/lemma_6/independently",
-    "harl/clipping/joint_is_larger": "harl/clipping/printed_is_larger",
-    "harl/lemma_15/every_state": "harl/lemma_15/on_average",
-    "matrix/gradient_ascent/lagging_anchor": "matrix/gradient_ascent/lagging_anchor_printed",
-    "markov/mean_field/boltzmann": "markov/mean_field/boltzmann_printed",
-    "harl/theorem_9/monotone": "harl/theorem_10/any_start",
-    "harl/theorem_9/spare_progress": "harl/theorem_10/any_start",
-    "harl/theorem_16/monotone": "harl/lemma_15/ball_suffices",
-}
-NEVER_NEGATIVE = {
-    "harl/drifts/clip_positive": "a sum of ReLUs",
-    "harl/drifts/kl_positive": "a sum of p ln(p/q) − p + q",
-    "sharing/parameter_sharing/more_than_shared": "counts of a network and a larger one",
-}
-
-
-@pytest.mark.parametrize(
-    "claim", [c for c in EXACT if c.expected != "refuted" and not c.is_identity], ids=lambda c: c.id
-)
-def test_no_standing_margin_is_an_absolute_value(claim):
-    """abs(margin) would be ≥ 0 anywhere; a margin has a sign where its layout or a hypothesis is left."""
-    if claim.id in SIGNED_BY_RELATIVES:
-        assert ledger.load(SIGNED_BY_RELATIVES[claim.id]).expected == "refuted"
-        return
-    if claim.id in NEVER_NEGATIVE:
-        return
-    assert goes_negative(claim)
-
-
-def goes_negative(claim):
-    rng = np.random.default_rng(2)
-    if any(not isinstance(h.broken, str) for h in claim.hypotheses.values()):
-        return True
-    for _ in range(40):
-        x = claim.family.sample(rng, 64, claim.family.sizes[0]).map(
-            lambda s, v: v if isinstance(s, (Choice, Fixed)) else v + rng.standard_normal(np.shape(v)), (64,)
-        )
-        try:
-            if np.nanmin(margin_of(claim, x)) < -1e-9:
-                return True
-        except InputError:
-            return False
-    return False
+# ---------------------------------------------------------------- the laws have teeth
 
 
 def test_an_absolute_value_is_noticed():
     claim = ledger.load("matrix/zero_sum/unique_value")
     assert goes_negative(claim)
     assert not goes_negative(dataclasses.replace(claim, margin=lambda x: np.abs(claim.margin(x))))
+
+
+def test_a_dropped_term_and_a_swapped_index_are_noticed(tmp_path):
+    claim = ledger.load("harl/definition_1/state_flow")
+    swapped = ledger.load("harl/definition_1/rows_of_transitions").margin
+    margin_is_what_it_was(claim, tmp_path)
+    for margin in (swapped, lambda x: claim.margin(x) + x.discount):
+        with pytest.raises(AssertionError):
+            margin_is_what_it_was(dataclasses.replace(claim, margin=margin), tmp_path)
 
 
 def test_a_refuted_claim_with_its_margin_made_positive_is_not_refuted():

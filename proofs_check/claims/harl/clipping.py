@@ -115,6 +115,7 @@ drifts_are_equal = Claim(
     family=FAMILY,
     expected="refuted",
     numbers=KINDS,
+    figure="drifts",
 )
 joint_is_larger = Claim(
     statement=r"E_{a^{-i} \sim \pi}\left[\mathrm{ReLU}((r - \mathrm{clip}\, r) M)\right]"
@@ -127,6 +128,7 @@ joint_is_larger = Claim(
     margin=jensen,
     family=FAMILY,
     numbers=KINDS,
+    figure="drifts",
 )
 printed_is_larger = Claim(
     statement=r"\mathrm{ReLU}\left((r - \mathrm{clip}\, r) A^{i_{1:m}}\right)"
@@ -140,4 +142,5 @@ printed_is_larger = Claim(
     family=FAMILY,
     expected="refuted",
     numbers=KINDS,
+    figure="drifts",
 )

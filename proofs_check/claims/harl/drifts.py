@@ -107,6 +107,7 @@ clip_positive = _claim(
     Family(layout, SIZES),
     r"D^{clip}(\hat\pi | s) \ge 0",
     "Both forms of the clip drift are never negative.",
+    figure="drifts",
 )
 clip_zero = _claim(
     clip_zero_at_old,
@@ -114,6 +115,7 @@ clip_zero = _claim(
     r"D^{clip}(\pi | s) = 0",
     "Both forms of the clip drift are zero at the old policy.",
     kind="identity",
+    figure="drifts",
 )
 kl_positive = _claim(
     kl_never_negative,
@@ -121,6 +123,7 @@ kl_positive = _claim(
     r"D_{KL}(p \| q) \ge 0",
     "The KL drift is never negative.",
     numbers=ANALYTIC,
+    figure="drifts",
 )
 kl_gradient = _claim(
     slope,
@@ -131,6 +134,7 @@ kl_gradient = _claim(
     hypotheses={"fully_mixed": Hypothesis("p(a) > 0 for every a", mixed, vertex)},
     numbers=("float", "rational"),
     derivation=differentiate,
+    figure="drifts",
 )
 kl_gradient_anywhere = _claim(
     slope,
@@ -143,4 +147,5 @@ kl_gradient_anywhere = _claim(
     locator="Definition 12 of the preprint, with KL named as a drift without a condition",
     witness=vertex,
     numbers=("float", "rational"),
+    figure="drifts",
 )

@@ -17,7 +17,7 @@ from marlcore import numbers
 from marlcore.advantages import expected_advantage
 from marlcore.numbers import Kind
 from marlcore.values import evaluate
-from proofs_check.claim import Claim, Family
+from proofs_check.claim import Claim, Family, Hypothesis
 from proofs_check.families import TEAM_PAIRS, exact_instance, over_states, team
 from proofs_check.instances import Instance, Layout, Reals, Rows
 
@@ -61,9 +61,13 @@ def average(x: Instance) -> Any:
     return numbers.maximum(rise, -worst)
 
 
-def two_states() -> Layout:
+def two_states(interior: bool = True, states: int = 2) -> Layout:
     """γ = 0: the gain of a far policy at two states, the weights β of the objective, and the start d."""
-    return {"gain": Reals((2,)), "beta": Rows((2,), interior=True), "start": Rows((2,), interior=True)}
+    return {
+        "gain": Reals((states,)),
+        "beta": Rows((states,), interior=interior),
+        "start": Rows((states,), interior=True),
+    }
 
 
 def far_policy(x: Instance) -> Any:
@@ -76,6 +80,30 @@ def state_by_state(x: Instance) -> Any:
     """The same when every state may be reset alone: the far row is taken only where it gains."""
     kept = numbers.where((x.beta * x.gain) >= 0, x.gain, x.gain * 0)
     return (x.start * kept).sum(-1)
+
+
+def positive(x: Instance) -> Any:
+    """Whether β(s) > 0 everywhere."""
+    return (numbers.convert(x.beta, "float") > 0).all(-1)
+
+
+def unseen() -> Instance:
+    """β(s_1) = 0: a loss there changes no objective."""
+    sizes = {"interior": False}
+    return exact_instance(two_states(False), sizes, gain=[0, -1], beta=[1, 0], start=["1/2", "1/2"])
+
+
+def normal_shape(x: Instance) -> Any:
+    """β(s_1)² − β(s_0)β(s_2) where J does not fall: a normal density is log-concave."""
+    log_concave = x.beta[..., 1] * x.beta[..., 1] - x.beta[..., 0] * x.beta[..., 2]
+    return numbers.where(state_by_state(x) >= 0, log_concave, log_concave * 0)
+
+
+def two_peaks() -> Instance:
+    """β = (9/20, 1/10, 9/20), a policy that gains everywhere."""
+    made = two_states(states=3)
+    third = ["1/3", "1/3", "1/3"]
+    return exact_instance(made, {"states": 3}, gain=[1, 1, 1], beta=["9/20", "1/10", "9/20"], start=third)
 
 
 def _beta() -> Instance:
@@ -135,5 +163,22 @@ closed_under_resets = Claim(
     kind="inequality",
     margin=state_by_state,
     family=Family(two_states),
+    hypotheses={"positive": Hypothesis("β(s) > 0 for every s", positive, unseen)},
     numbers=KINDS,
+)
+sampling_is_normal = Claim(
+    statement=r"J(\pi_{new}) \ge J(\pi) \text{ under } \beta_\pi \Rightarrow \beta_\pi \text{ is a normal"
+    r" distribution:} \ \beta(s_1)^2 \ge \beta(s_0) \beta(s_2)",
+    plain="The sampling distribution β of mirror learning is a normal distribution.",
+    source="notes on mirror learning",
+    locator="as printed; any positive distribution that depends continuously on π will do",
+    status="refuted",
+    kind="inequality",
+    margin=normal_shape,
+    family=Family(lambda states=3: two_states(states=states), ({"states": 3},)),
+    expected="refuted",
+    numbers=KINDS,
+    assumes=("harl/lemma_15/closed_under_resets",),
+    witness=two_peaks,
+    note="Equal steps of a normal density are log-concave; β with two peaks serves as well (closed_under_resets).",
 )

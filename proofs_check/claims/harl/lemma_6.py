@@ -107,6 +107,7 @@ decomposition = Claim(
     family=FAMILY,
     symbolic=({"states": 1, "actions": (2, 3)}, {"states": 1, "actions": (2, 2, 2)}),
     note="It holds for any table Q, not only for one that solves a Bellman equation.",
+    figure="advantage_decomposition",
 )
 one_after_the_other = Claim(
     statement=r"a^{i_m} \in \arg\max A^{i_m}(s, a^{i_{1:m-1}}, \cdot) \ \forall m \Rightarrow A(s, a) \ge 0",
@@ -119,6 +120,7 @@ one_after_the_other = Claim(
     family=FAMILY,
     numbers=("float", "rational"),
     assumes=("harl/lemma_6/decomposition",),
+    figure="advantage_decomposition",
 )
 independently = Claim(
     statement=r"a^{i} \in \arg\max A^{i}(s, \cdot) \ \forall i \Rightarrow A(s, a) \ge 0",
@@ -132,4 +134,5 @@ independently = Claim(
     family=FAMILY,
     expected="refuted",
     numbers=("float", "rational"),
+    figure="advantage_decomposition",
 )

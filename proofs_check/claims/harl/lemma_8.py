@@ -157,6 +157,7 @@ paper = _claim(
     locator="Lemma 8 of the preprint",
     status="proved",
     assumes=("harl/lemma_6/decomposition",),
+    figure="lower_bound",
 )
 half = _claim(
     half_constant,
@@ -164,6 +165,7 @@ half = _claim(
     plain="Half of the printed constant suffices, by Pinsker's inequality with its factor.",
     locator="Lemma 8 of the preprint, its proof read with TV² ≤ KL/2",
     status="ours",
+    figure="loose_constant",
 )
 sharp = _claim(
     sharp_constant_for,
@@ -174,6 +176,7 @@ sharp = _claim(
     family=WITH_CHAIN,
     derivation=derivation,
     note="The random walk uses about 0.80 of C* in the limit of long horizons: √(2/π) = 0.798.",
+    figure="loose_constant",
 )
 misprint = _claim(
     misprinted_constant,
@@ -182,6 +185,7 @@ misprint = _claim(
     locator="Lemma 8 as notes print it",
     status="refuted",
     expected="refuted",
+    figure="lower_bound",
 )
 horizon = _claim(
     horizon_constant,
@@ -192,6 +196,7 @@ horizon = _claim(
     expected="refuted",
     family=WITH_CHAIN,
     note="False on long chains: the drift of a random walk shows only after many steps.",
+    figure="loose_constant",
 )
 
 
@@ -226,6 +231,7 @@ nine_tenths = _claim(
     expected="refuted",
     witness=fork,
     note="As γ → 0 the fork uses γ/Li_{−1/2}(γ) → 1 of C*: no smaller multiple holds for all γ.",
+    figure="loose_constant",
 )
 
 
@@ -247,4 +253,5 @@ best_constant = _claim(
     expected="open",
     family=Family(at_nine_tenths, SMALL, seeds=_seeds_at_nine_tenths),
     note="The tightness is the largest share of 0.81·C* that any instance was found to use; its instance is kept.",
+    figure="loose_constant",
 )

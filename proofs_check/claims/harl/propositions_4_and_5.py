@@ -89,7 +89,7 @@ one_policy = Claim(
     family=Family(trap, TRAPS),
     derivation=amgm,
     scale=lambda x: constant(x, f"2/{2 ** (len(x.payoffs.shape) - len(x.batch_shape))}"),
-    figure="trap_of_homogeneity",
+    figure="homogeneity_trap",
 )
 one_policy_attained = Claim(
     statement=r"J(\tfrac12, \ldots, \tfrac12) = \frac{2}{2^n}",
@@ -101,6 +101,7 @@ one_policy_attained = Claim(
     margin=at_half,
     family=Family(half_layout, TRAPS),
     symbolic=TRAPS,
+    figure="homogeneity_trap",
 )
 shrinks = Claim(
     statement=r"\frac{J^*_{share}}{J^*}(n+2) \ge \frac{J^*_{share}}{J^*}(n)",
@@ -114,6 +115,7 @@ shrinks = Claim(
     expected="refuted",
     assumes=("harl/propositions_4_and_5/one_policy",),
     witness=lambda: exact_instance({"agents": Choice((2, 4, 6)), "one_number": Fixed(1)}, agents=2),
+    figure="homogeneity_trap",
 )
 
 # ---------------------------------------------------------------- Proposition 5
@@ -179,6 +181,7 @@ together = Claim(
     hypotheses={"above": Hypothesis("π_old^i(0) > 3/5 for both agents", above_three_fifths, lambda: _at("1/2"))},
     numbers=("float", "rational"),
     smooth=False,
+    figure="heterogeneity_trap",
 )
 one_by_one = Claim(
     statement=r"\pi_{old}^i(0) > \tfrac35 \ \forall i \Rightarrow J(\pi_{new}) = 2 = J^* \text{ for"
@@ -192,6 +195,7 @@ one_by_one = Claim(
     family=FAMILY,
     numbers=("float", "rational"),
     smooth=False,
+    figure="heterogeneity_trap",
 )
 simultaneous_improves = Claim(
     statement=r"J(\pi_{new}) \ge J(\pi_{old}) \text{ for simultaneous best responses}",
@@ -205,4 +209,5 @@ simultaneous_improves = Claim(
     expected="refuted",
     numbers=("float", "rational"),
     smooth=False,
+    figure="heterogeneity_trap",
 )

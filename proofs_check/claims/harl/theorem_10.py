@@ -123,9 +123,10 @@ any_start = Claim(
     expected="refuted",
     numbers=("float", "rational"),
     witness=vertex,
-    cost=4,
+    cost=10,
     smooth=False,
     note="Fixedness is derived, not run: a step of size η gains at most ηε/(1−γ) and costs at least Cη.",
+    figure="nash_gap",
 )
 interior_start = Claim(
     statement=r"\max_i \left[ \max_{\pi^i} J(\pi^i, \pi_k^{-i}) - J(\pi_k) \right] \to 0",
@@ -143,10 +144,11 @@ interior_start = Claim(
         ),
     },
     numbers=("float",),
-    cost=400,
+    cost=800,
     smooth=False,
     assumes=("harl/theorem_9/monotone",),
     note="γ ≤ ½, penalty C*, 300 iterations, start mixed half with uniform, d mixed half with uniform.",
+    figure="nash_gap",
 )
 fixed_order = Claim(
     statement=r"\max_i \left[ \max_{\pi^i} J(\pi^i, \pi_k^{-i}) - J(\pi_k) \right] \to 0 \text{ with one fixed order}",
@@ -159,9 +161,10 @@ fixed_order = Claim(
     family=Family(runs, SIZES),
     expected="open",
     numbers=("float",),
-    cost=400,
+    cost=800,
     smooth=False,
     assumes=("harl/theorem_9/spare_progress",),
+    figure="nash_gap",
 )
 start_on_one_state = Claim(
     statement=r"d(s_1) = 0: \quad \max_i \left[ \max_{\pi^i} J(\pi^i, \pi_k^{-i}) - J(\pi_k) \right] \to 0",
@@ -177,4 +180,5 @@ start_on_one_state = Claim(
     cost=1000,
     smooth=False,
     note="A negative margin at a horizon refutes nothing about the limit: the entry stays open, with its evidence.",
+    figure="nash_gap",
 )

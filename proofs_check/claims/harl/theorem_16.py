@@ -78,6 +78,7 @@ monotone = Claim(
     assumes=("harl/lemma_15/every_state",),
     cost=20,
     smooth=False,
+    figure="monotone_improvement",
 )
 nash_limit = Claim(
     statement=r"\max_i \left[ \max_{\pi^i} J(\pi^i, \pi_k^{-i}) - J(\pi_k) \right] \to 0",
@@ -94,4 +95,5 @@ nash_limit = Claim(
     smooth=False,
     assumes=("harl/theorem_16/monotone",),
     note="200 iterations, start and d mixed half with uniform; drifts zero, squared L2 and forward KL of scale 1.",
+    figure="nash_gap",
 )

@@ -79,6 +79,7 @@ monotone = Claim(
     assumes=("harl/lemma_8/paper", "harl/lemma_8/sharp"),
     cost=10,
     smooth=False,
+    figure="monotone_improvement",
 )
 spare_progress = Claim(
     statement=r"J(\pi_{k+1}) - J(\pi_k) \ge (C - C^*) \sum_m D^{\max}_{KL}(\pi_k^{m}, \pi_{k+1}^{m})",
@@ -93,4 +94,5 @@ spare_progress = Claim(
     assumes=("harl/lemma_8/sharp",),
     cost=10,
     smooth=False,
+    figure="monotone_improvement",
 )

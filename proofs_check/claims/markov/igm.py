@@ -140,4 +140,5 @@ additive_finds_optimum = Claim(
     numbers=("float", "rational"),
     smooth=False,
     witness=climbing,
+    figure="representable",
 )

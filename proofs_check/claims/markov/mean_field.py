@@ -169,6 +169,7 @@ paper_bound = _claim(
     GAP + r" \le 2 M",
     "The mean-field approximation is off by at most 2M.",
     scale=lambda x: 2 * _parts(x)[1],
+    figure="mean_field",
 )
 sharper_bound = _claim(
     sharp_bound,
@@ -178,6 +179,7 @@ sharper_bound = _claim(
     locator="sharper than the paper's 2M",
     scale=lambda x: _parts(x)[1] * _parts(x)[2] / 2,
     derivation=jensen,
+    figure="mean_field",
 )
 sharper_by_half = _claim(
     half_sharp_bound,
@@ -186,6 +188,7 @@ sharper_by_half = _claim(
     status="refuted",
     expected="refuted",
     locator="a natural strengthening",
+    figure="mean_field",
 )
 equality = _claim(
     attained,
@@ -196,6 +199,7 @@ equality = _claim(
     family=Family(bowl, SIZES),
     numbers=("float", "torch", "rational", "ball", "symbol"),
     symbolic=({"actions": 3},),
+    figure="mean_field",
 )
 smoothness = _claim(
     stated_bound,

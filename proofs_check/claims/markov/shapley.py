@@ -119,6 +119,7 @@ contracts = Claim(
     scale=lambda x: x.discount * numbers.amax(numbers.absolute(x.V - x.W), -1),
     family=Family(layout, SIZES),
     numbers=KINDS,
+    figure="shapley_contraction",
 )
 contracts_faster = Claim(
     statement=r"\|T V - T W\|_\infty \le \tfrac{\gamma}{2} \|V - W\|_\infty",
@@ -131,6 +132,7 @@ contracts_faster = Claim(
     family=Family(layout, SIZES),
     expected="refuted",
     numbers=KINDS,
+    figure="shapley_contraction",
 )
 equilibrium_is_safe = Claim(
     statement=r"x^{* \top} R y = v \ \forall y \text{ in rock-paper-scissors}",
@@ -142,6 +144,7 @@ equilibrium_is_safe = Claim(
     margin=safe,
     family=Family(against),
     symbolic=({},),
+    figure="rationality",
 )
 equilibrium_is_rational = Claim(
     statement=r"x^{* \top} R y \ge \max_i (R y)_i \ \forall y",
@@ -154,6 +157,7 @@ equilibrium_is_rational = Claim(
     family=Family(against),
     expected="refuted",
     numbers=("float", "torch", "rational", "ball"),
+    figure="rationality",
 )
 stationary_with_all_actions = Claim(
     statement=r"P(s' | s, a_1, \ldots, a_n, \pi_1, \ldots, \pi_n) = P(s' | s, a_1, \ldots, a_n)",

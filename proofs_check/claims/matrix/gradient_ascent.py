@@ -119,7 +119,7 @@ iga_circles = Claim(
     margin=grows,
     family=Family(circle),
     symbolic=({},),
-    figure="iga_cycles",
+    figure="phase_portraits",
 )
 iga_converges = Claim(
     statement=r"|z_{t+1}| \le |z_t| \text{ in matching pennies}",
@@ -132,6 +132,7 @@ iga_converges = Claim(
     family=Family(circle),
     expected="refuted",
     numbers=KINDS,
+    figure="phase_portraits",
 )
 wolf_test = Claim(
     statement=r"\text{winning}: V_2(\pi_1, \pi_2) - V_2(\pi_1, \pi_2^*) \text{ does not change with a"
@@ -144,6 +145,7 @@ wolf_test = Claim(
     margin=right_test,
     family=Family(pennies),
     symbolic=({},),
+    figure="phase_portraits",
 )
 wolf_test_printed = Claim(
     statement=r"V_2(\pi_1, \pi_2) > V_1(\pi_1, \pi_2^*) \Leftrightarrow V_2(\pi_1, \pi_2) > V_2(\pi_1, \pi_2^*)",
@@ -157,6 +159,7 @@ wolf_test_printed = Claim(
     expected="refuted",
     numbers=KINDS,
     note="A wrong rule that happens to work: in 1500 random games the strategies converged all the same.",
+    figure="phase_portraits",
 )
 lagging_anchor = Claim(
     statement=r"|z_{120}|^2 \le \tfrac14 |z_0|^2 \text{ with } P_m R_2^\top v",
@@ -169,6 +172,7 @@ lagging_anchor = Claim(
     family=Family(anchor),
     numbers=ANCHOR_KINDS,
     cost=4,
+    figure="rps_triangle",
 )
 lagging_anchor_printed = Claim(
     statement=r"|z_{120}|^2 \le \tfrac14 |z_0|^2 \text{ with } P_m R_2 v",
@@ -182,4 +186,5 @@ lagging_anchor_printed = Claim(
     expected="refuted",
     numbers=ANCHOR_KINDS,
     cost=4,
+    figure="rps_triangle",
 )

@@ -21,7 +21,7 @@ import numpy as np
 from marlcore import numbers
 from proofs_check.claim import Claim, Family
 from proofs_check.families import along, each, squares
-from proofs_check.instances import Between, Instance, Layout, Rows
+from proofs_check.instances import Between, Fixed, Instance, Layout, Rows
 
 SOURCE = "Sastry, Phansalkar & Thathachar 1994; Schwartz, Multi-Agent Machine Learning, 2014"
 COOPERATION = "3/5"
@@ -71,8 +71,8 @@ RUNS, STEPS, LEVEL = 40, 5_000, 1e-6
 
 
 def trials() -> Layout:
-    """A step size, and where the seeds of RUNS runs start."""
-    return {"eta": Between("1/50", "1/10"), "seed": Between(0, 1)}
+    """A step size, where the seeds of RUNS runs start, and what the strict equilibrium pays."""
+    return {"eta": Between("1/50", "1/10"), "seed": Between(0, 1), "worth": Fixed("1/10")}
 
 
 @each
@@ -86,7 +86,7 @@ def misses(x: Instance) -> Any:
     payoffs = np.zeros((2, 4, 4))
     payoffs[0, :3, :3] = np.eye(3)
     payoffs[1, :3, :3] = np.roll(np.eye(3), 1, axis=1)
-    payoffs[:, 3, 3] = 0.1
+    payoffs[:, 3, 3] = float(x.worth)
     first = int(float(x.seed) * 2**31)
     run = linear_reward_inaction(MatrixGame(payoffs), STEPS, range(first, first + RUNS), eta=float(x.eta))
     reached = int(((run.policies[0][-1, :, 0, 3] > 0.5) & (run.policies[1][-1, :, 0, 3] > 0.5)).sum())
@@ -107,6 +107,7 @@ misses_the_strict_equilibrium = Claim(
     smooth=False,
     note="One-sided binomial test of P ≥ 3/10: 40 runs of 5000 steps an instance, level 10⁻⁶; if no run ever reaches it"
     " the test rejects with power 1 (0.7⁴⁰ < 10⁻⁶).",
+    figure="limit_points",
 )
 replicator = Claim(
     statement=r"E[p'_a - p_a] = \eta \, p_a \left( \bar r_a - \sum_b p_b \bar r_b \right)",
@@ -132,4 +133,5 @@ converges = Claim(
     expected="refuted",
     numbers=("float", "torch", "rational", "ball"),
     note="Prisoner's dilemma with payoffs 1, 3/5, 1/5, 0: 'defect' is the only equilibrium, and strict.",
+    figure="limit_points",
 )

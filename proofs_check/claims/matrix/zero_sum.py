@@ -88,18 +88,21 @@ weak_duality = _claim(
     gap_positive,
     r"\max_i (R y)_i \ge \min_j (x^\top R)_j",
     "The duality gap of a profile is never negative.",
+    figure="zero_sum_lp",
 )
 unique_value = _claim(
     one_value,
     r"|x^\top R y - x'^\top R y'| \le gap(x, y) + gap(x', y')",
     "Approximate equilibria have almost the same payoff; exact ones have the same: the value is unique.",
     assumes=("matrix/zero_sum/weak_duality",),
+    figure="zero_sum_lp",
 )
 interchangeable = _claim(
     exchange,
     r"gap(x, y') \le gap(x, y) + gap(x', y')",
     "Strategies of two equilibria can be exchanged.",
     assumes=("matrix/zero_sum/weak_duality",),
+    figure="zero_sum_lp",
 )
 only_one_equilibrium = _claim(
     only_one,
@@ -112,4 +115,5 @@ only_one_equilibrium = _claim(
     smooth=False,
     witness=constant_matrix,
     note="The whole sentence: even with several strategies the payoff is the same (unique_value).",
+    figure="zero_sum_lp",
 )

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from marlcore import numbers
-from proofs_check.claim import Claim, Family
-from proofs_check.families import exact_instance, squares
-from proofs_check.instances import Choice, Fixed, Instance, Layout, Reals
+from proofs_check.claim import Claim, Family, Hypothesis
+from proofs_check.families import along, exact_instance, squares
+from proofs_check.instances import Between, Choice, Fixed, Instance, Layout, Reals
 
 SOURCE = "Tessera et al., HyperMARL, 2024"
 
@@ -91,6 +91,94 @@ def larger_than_shared(x: Instance) -> Any:
     return x.one_number * ((H + 1) * P - P)
 
 
+def conflict(x: Instance) -> Any:
+    """⟨g_1 e_1ᵀ, g_2 e_2ᵀ⟩ = (g_1·g_2)(e_1·e_2), how far two agents' shares of ∂J/∂W agree."""
+    return (x.g1 * x.g2).sum(-1) * (x.e1 * _second(x)).sum(-1)
+
+
+def _second(x: Instance) -> Any:
+    """e_2: e_1 turned by a right angle and scaled, plus a part along e_1."""
+    turned = numbers.stack([-x.e1[..., 1], x.e1[..., 0]], axis=-1)
+    return along(x.scale, 1) * turned + along(x.tilt, 1) * x.e1
+
+
+def shares(most: str = "0") -> Layout:
+    """Both agents' gradients, the first embedding, and the second by its scale and its part along the first."""
+    return {
+        "g1": Reals((3,)),
+        "g2": Reals((3,)),
+        "e1": Reals((2,)),
+        "scale": Reals(),
+        "tilt": Between(0, most),
+    }
+
+
+def conflict_squared(x: Instance) -> Any:
+    """The square of the same: 0 where the shares are orthogonal."""
+    agreement = conflict(x)
+    return agreement * agreement
+
+
+def orthogonal(x: Instance) -> Any:
+    """Whether e_2 has no part along e_1."""
+    return numbers.convert(x.tilt, "float") == 0
+
+
+def aligned() -> Instance:
+    """Both agents have the same embedding, and opposite gradients."""
+    sizes = {"most": "1"}
+    return exact_instance(shares(**sizes), sizes, g1=[1, 0, 0], g2=[-1, 0, 0], e1=[1, 0], scale=0, tilt=1)
+
+
+P = 16158
+"""The parameters of the policy that notes compare with."""
+
+
+def mlp_count(n: int, k: int, H: int) -> int:
+    """Embeddings n·k, a layer (k+1)·H, and the head (H+1)·P."""
+    return n * k + (k + 1) * H + (H + 1) * P
+
+
+def linear_count(n: int, k: int) -> int:
+    """Embeddings n·k and the head (k+1)·P."""
+    return n * k + (k + 1) * P
+
+
+def few() -> Layout:
+    """Teams of n ≤ H + 1 agents, with an embedding of k numbers."""
+    teams = tuple((n, k, H) for H in (16, 64) for n in (2, 3, 5, 10, 17, 27, 65) for k in (1, 4, 64) if n <= H + 1)
+    return {"team": Choice(teams), "one_number": Fixed(1)}
+
+
+def larger_than_separate(x: Instance) -> Any:
+    """Hyper minus NoPS for an MLP hypernetwork."""
+    n, k, H = x.team
+    return x.one_number * (mlp_count(n, k, H) - n * P)
+
+
+def crossings() -> Layout:
+    """The last width of an MLP hypernetwork (embeddings of 8), or the embedding of a linear one, and the smallest n."""
+    known = (("MLP", 64, 66), ("MLP", 16, 18), ("linear", 4, 6), ("linear", 8, 10), ("linear", 16, 18))
+    return {"scheme": Choice(known), "one_number": Fixed(1)}
+
+
+def crossing(x: Instance) -> Any:
+    """The smallest n at which Hyper is below NoPS, minus the stated one."""
+    kind, width, stated = x.scheme
+    count = (lambda n: mlp_count(n, 8, width)) if kind == "MLP" else (lambda n: linear_count(n, width))
+    return x.one_number * (next(n for n in range(1, 200) if count(n) < n * P) - stated)
+
+
+def teams() -> Layout:
+    """Teams of any size."""
+    return {"n": Choice(tuple(range(1, 201))), "one_number": Fixed(1)}
+
+
+def one_hot(x: Instance) -> Any:
+    """A linear hypernetwork on one-hot ids, (n + 1)·P, minus NoPS."""
+    return x.one_number * ((x.n + 1) * P - x.n * P)
+
+
 SIZES = ({"agents": 2, "embedding": 2, "outputs": 2}, {"agents": 3, "embedding": 2, "outputs": 2})
 gradient_factors = Claim(
     statement=r"\nabla_W J = \sum_i \nabla_{\theta_i} J \, e_i^\top, \quad \theta_i = W e_i",
@@ -104,6 +192,7 @@ gradient_factors = Claim(
     numbers=("float", "rational"),
     note="FuPS+ID factors in the same way through its first bias: the factorisation by itself decouples nobody.",
     smooth=False,
+    figure="interference",
 )
 factors_can_be_swapped = Claim(
     statement=r"\sum_i \nabla_{\theta_i} J \, e_i^\top = \sum_i \nabla_{\theta_i} J \, e_{\sigma(i)}^\top",
@@ -130,6 +219,7 @@ fewer_than_separate = Claim(
     expected="refuted",
     witness=lambda: exact_instance(counts(), team=(5, 64, 16158)),
     note="An MLP hypernetwork of last width H beats separate networks only for n > H + 1.",
+    figure="sharing_costs",
 )
 more_than_shared = Claim(
     statement=r"|Hyper| \ge |FuPS|",
@@ -140,4 +230,66 @@ more_than_shared = Claim(
     kind="inequality",
     margin=larger_than_shared,
     family=Family(counts),
+    figure="sharing_costs",
+)
+few_agents_are_dearer = Claim(
+    statement=r"n \le H + 1 \Rightarrow |Hyper| = n k + (k+1) H + (H+1) P > n P",
+    plain="An MLP hypernetwork of last width H has more parameters than separate networks for up to H + 1 agents.",
+    source="counting",
+    locator="P = 16158",
+    status="ours",
+    kind="inequality",
+    margin=larger_than_separate,
+    family=Family(few),
+    figure="sharing_costs",
+)
+crossing_points = Claim(
+    statement=r"|Hyper| < n P \Leftrightarrow n \ge 66, 18 \ (H = 64, 16), \quad n \ge 6, 10, 18 \ (k = 4, 8, 16)",
+    plain="From how many agents on a hypernetwork has fewer parameters than separate networks.",
+    source="counting",
+    locator="P = 16158; MLP of last width H with embeddings of 8, linear with embeddings of k",
+    status="ours",
+    kind="identity",
+    margin=crossing,
+    family=Family(crossings),
+    figure="sharing_costs",
+)
+one_hot_never = Claim(
+    statement=r"|Hyper_{one\text{-}hot}| = (n + 1) P > n P",
+    plain="A linear hypernetwork on one-hot ids never has fewer parameters than separate networks.",
+    source="counting",
+    locator="the head alone has n·P weights",
+    status="ours",
+    kind="inequality",
+    margin=one_hot,
+    family=Family(teams),
+    figure="sharing_costs",
+)
+orthogonal_embeddings = Claim(
+    statement=r"e_1 \perp e_2 \Rightarrow \langle \nabla_{\theta_1} J \, e_1^\top, \nabla_{\theta_2} J \, e_2^\top"
+    r" \rangle = 0",
+    plain="Two agents' shares of a linear hypernetwork's gradient are orthogonal if their embeddings are.",
+    source=SOURCE,
+    locator="what decouples agents",
+    status="ours",
+    kind="identity",
+    margin=conflict_squared,
+    family=Family(shares),
+    hypotheses={"orthogonal": Hypothesis("e_1 · e_2 = 0", orthogonal, aligned)},
+    figure="interference",
+)
+factorisation_decouples = Claim(
+    statement=r"\langle \nabla_{\theta_1} J \, e_1^\top, \nabla_{\theta_2} J \, e_2^\top \rangle \ge 0",
+    plain="The factorisation by itself keeps agents from conflicting: their shares of the gradient never disagree.",
+    source=SOURCE,
+    locator="a reading of the gradient decomposition",
+    status="refuted",
+    kind="inequality",
+    margin=conflict,
+    family=Family(shares, ({"most": "1"},)),
+    expected="refuted",
+    numbers=("float", "torch", "rational", "ball"),
+    assumes=("sharing/parameter_sharing/gradient_factors",),
+    witness=aligned,
+    figure="interference",
 )

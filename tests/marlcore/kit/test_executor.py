@@ -28,6 +28,15 @@ def test_every_executor_gives_the_same_in_order():
     assert map_each(square, [], executor=2) == []
 
 
+@pytest.mark.parametrize("executor", [None, 2])
+def test_results_are_seen_as_they_come(executor):
+    seen = {}
+    assert map_each(square, range(5), executor=executor, seen=seen.__setitem__) == [0, 1, 4, 9, 16]
+    assert seen == {k: k * k for k in range(5)}
+    with pytest.raises(ZeroDivisionError):
+        map_each(lambda x: 1 / x, [1, 0, 2], executor=executor, seen=seen.__setitem__)
+
+
 @pytest.mark.parametrize("executor", [0, -1, True])
 def test_a_number_of_processes_is_positive(executor):
     with pytest.raises(InputError, match="executor must be a number of processes"):

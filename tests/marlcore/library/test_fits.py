@@ -6,6 +6,7 @@ import cvxpy as cp
 import numpy as np
 import pytest
 
+from marlcore import numbers
 from marlcore.library.fits import _lower_sets, additive_fit, isotonic, monotone_fit
 
 
@@ -35,3 +36,12 @@ def test_the_additive_fit_is_least_squares() -> None:
     design = np.array([[*np.eye(3)[i], *np.eye(4)[j]] for i in range(3) for j in range(4)])
     weights = np.linalg.lstsq(design, table.ravel(), rcond=None)[0]
     assert additive_fit(table).ravel() == pytest.approx(design @ weights)
+
+
+def test_rationals_give_the_same_fits_exactly() -> None:
+    table = np.array([[11, -30, 0], [-30, 7, 6], [0, 0, 5]])
+    error, fit = monotone_fit(numbers.convert(table, "rational"))
+    assert error == numbers.number("11969/12", "rational")
+    near, floats = monotone_fit(table.astype(float))
+    assert near == pytest.approx(11969 / 12)
+    assert floats == pytest.approx(numbers.convert(fit, "float"))

@@ -1,0 +1,5 @@
+"""The laws of the claims in harl/theorem_9."""
+
+from laws import of_file
+
+test_laws = of_file("harl/theorem_9")

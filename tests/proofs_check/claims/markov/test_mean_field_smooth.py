@@ -1,0 +1,5 @@
+"""The laws of the claims in markov/mean_field_smooth."""
+
+from laws import of_file
+
+test_laws = of_file("markov/mean_field_smooth")
