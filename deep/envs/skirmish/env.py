@@ -152,7 +152,7 @@ def _engine(device: torch.device) -> Any:
         return _OnCPU()
     from deep.envs.skirmish.cuda import OnCUDA
 
-    return OnCUDA(device)
+    return OnCUDA()
 
 
 def make(task: str, batch: int, device: torch.device, seed: int, first: int = 0, **options: str) -> Skirmish:
