@@ -216,11 +216,11 @@ def _reached(subject: Subject) -> list[Finding]:
 
 
 def _finding(mechanism: Mechanism, still: list[str]) -> Finding:
+    if mechanism.cannot_apply:
+        return Finding(mechanism.name, "cannot apply", mechanism.cannot_apply)
     if still:
         detail = f"is switched on and changes nothing in: {', '.join(still)}"
         return Finding(mechanism.name, "dead", detail)
-    if mechanism.cannot_apply:
-        return Finding(mechanism.name, "cannot apply", mechanism.cannot_apply)
     return Finding(mechanism.name, "alive")
 
 

@@ -32,8 +32,10 @@ from deep.sharing import Scheme
 STEPS, SEQUENCES, SEED = 3, 8, 20250
 WIDTH = 12
 """The widest layer of a probe."""
-MOVED = 0.1
-"""How far parameters are moved, each by a normal of this deviation."""
+MOVED = 0.5
+"""How far parameters are moved: normals of this deviation over √(rows)."""
+FAR = 3.0
+"""The largest |log π − log π_old| in the batch: beyond every clip, and within what an update can take."""
 SYNCHRONISATIONS = 128
 """Calls of ``after_step``: more than the K = 100 of a target network's default."""
 
@@ -48,12 +50,19 @@ class Probe(Subject):
 
     def parameters(self) -> Mapping[str, nn.Parameter]:
         """Of actor and critic."""
-        parts = {"actor": self.learner.actor, "critic": self.learner.critic}
+        actor = self.learner.actor
+        parts = {"actor": actor, "critic": self.learner.critic}
+        # who has one action has nothing to learn
+        counts = _allowed(actor.spec, self.batch.available)[0, 0].sum(-1) if actor.spec.n_actions else None
+        idle = set()
+        if counts is not None and not actor.coupled:
+            least = len(actor.spec.action_counts)
+            idle = {id(p) for group, count in zip(actor.groups(), counts, strict=True) if count <= least for p in group}
         return {
             f"{part}.{name}": p
             for part, module in parts.items()
             for name, p in module.named_parameters()
-            if p.requires_grad
+            if p.requires_grad and id(p) not in idle
         }
 
     def held(self) -> Iterable[nn.Parameter]:
@@ -143,7 +152,7 @@ def _small(config: Config) -> Config:
         value=dataclasses.replace(config.value, epochs=1, minibatches=1),
         machine=dataclasses.replace(config.machine, device="cpu"),
     )
-    few = {"epochs": 1, "minibatches": 1, "iterations": 3}
+    few = {"epochs": 1, "minibatches": 1, "iterations": 1, "tries": 30}
     own = {name: count for name, count in few.items() if name in _fields(config.options)}
     return dataclasses.replace(config, options=dataclasses.replace(config.options, **own))
 
@@ -168,15 +177,19 @@ def mechanisms(session: Session, subject: Probe) -> list[Mechanism]:
     if subject.batch.critic_hidden is not None:
         found.append(Mechanism("critic's recurrent state", _forget, ("values",)))
     switches = {
-        "value normaliser": (config.value.normalise, lambda p: setattr(p.learner.normaliser, "on", False)),
-        "standardised advantages": (config.rollout.standardise, lambda p: p.set("rollout.standardise", False)),
-        "value clip": (True, lambda p: p.set("value.clip", 1e9)),
-        "Huber's bound": (True, lambda p: p.set("value.huber", 1e9)),
+        "value normaliser": (config.value.normalise, "", lambda p: setattr(p.learner.normaliser, "on", False)),
+        "standardised advantages": (config.rollout.standardise, "", lambda p: p.set("rollout.standardise", False)),
+        "value clip": (True, _beyond(config.value.clip, 1.0), lambda p: p.set("value.clip", 1e9)),
+        "Huber's bound": (True, _beyond(config.value.huber, 15.0), lambda p: p.set("value.huber", 1e9)),
     }
     for field, (name, off) in _OPTIONS.items():
         if field in _fields(config.options):
-            switches[name] = (getattr(config.options, field) != off, _option(field, off))
-    found += [Mechanism(name, off, ("update",)) for name, (on, off) in switches.items() if on]
+            value = getattr(config.options, field)
+            why = _beyond(value, 5.0) if field == "clip" else ""
+            if field == "scale" and config.options.drift == "zero":
+                why = "the drift is 0"
+            switches[name] = (value != off, why, _option(field, off))
+    found += [Mechanism(name, off, ("update",), why) for name, (on, why, off) in switches.items() if on]
     return found
 
 
@@ -187,6 +200,11 @@ _OPTIONS: dict[str, tuple[str, float]] = {
     "delta": ("trust region", 1e9),
 }
 """Options of algorithms that are mechanisms: what they are called, and the value that switches them off."""
+
+
+def _beyond(bound: float, reach: float) -> str:
+    """Why a bound is not met, if it lies beyond what the probe reaches."""
+    return f"a bound of {bound:g} is beyond what is looked at here" if bound > reach else ""
 
 
 def _fields(record: Any) -> list[str]:
@@ -233,7 +251,8 @@ def _move(learner: Learner, generator: torch.Generator) -> None:
         for module in (learner.actor, learner.critic):
             for p in module.parameters():
                 if p.requires_grad:
-                    p.add_(MOVED * torch.randn(p.shape, generator=generator, dtype=p.dtype))
+                    size = MOVED / (p.shape[0] ** 0.5 if p.ndim > 1 else 4.0)
+                    p.add_(size * torch.randn(p.shape, generator=generator, dtype=p.dtype))
 
 
 def _synchronise(learner: Learner, count: int = SYNCHRONISATIONS) -> None:
@@ -259,15 +278,22 @@ def _batch(learner: Learner, other: Actor, generator: torch.Generator) -> Batch:
     available = _masked(spec, L * N, generator).reshape(L, N, n, -1)
     weights = (torch.rand(L, N, n, generator=generator) < 0.8).double()
     weights[0] = 1.0
-    hidden, critic_hidden = (
-        None if found is None else normal(*found.shape)
-        for found in (scheme.initial_state(N) for scheme in (actor.scheme, critic.scheme))
-    )
     inputs = critic.inputs(obs, state)
     with torch.no_grad():
-        out, _ = other.outputs(obs, hidden, starts)
-        dist = other.distribution(out, available)
+        # states that some steps have led to
+        hidden, critic_hidden = (
+            scheme(x.flip(0), scheme.initial_state(N))[1] if scheme.sequential else None
+            for scheme, x in ((actor.scheme, obs), (critic.scheme, inputs))
+        )
         actions = _actions(spec, available.flatten(0, 1)).reshape(L, N, n, *_tail(spec))
+        present = actor.distribution(actor.outputs(obs, hidden, starts)[0], available).log_prob(actions)
+        while True:
+            dist = other.distribution(other.outputs(obs, hidden, starts)[0], available)
+            if float((present - dist.log_prob(actions)).abs().max()) <= FAR:
+                break
+            # half the way back: ratios that overflow would drown everything else
+            for p, own in zip(other.parameters(), actor.parameters(), strict=True):
+                p.lerp_(own, 0.5)
         values, _ = critic(inputs, critic_hidden, starts)
     returns = 3.0 + 2.0 * normal(*values.shape)
     # a few are far enough off for Huber's bound, also on the normalised scale, and on both sides: where a value has
