@@ -69,7 +69,7 @@ class Audit:
     def summary(self) -> dict[str, Any]:
         """The run in a line."""
         last, falls = self.rows[-1], self.falls
-        return {
+        found = {
             "algorithm": self.config.algorithm,
             "game": self.config.env,
             "sharing": self.config.sharing,
@@ -80,8 +80,9 @@ class Audit:
             "falls": len(falls),
             "largest_fall": float(falls.max()) if len(falls) else 0.0,
             "below_bound": sum(row["J"] < row["bound_sharp"] - ROUNDING for row in self.rows),
-            "factor_error": max(row["factor_error"] for row in self.rows),
         }
+        errors = [row["factor_error"] for row in self.rows if "factor_error" in row]
+        return found | ({"factor_error": max(errors)} if errors else {})
 
 
 def audit(config: Config, watch: Callable[[dict[str, Any]], None] | None = None, sampled: bool = True) -> Audit:

@@ -45,6 +45,8 @@ class TrustRegion:
     tolerance: float = 1e-5
     """The relative residual at which they stop."""
     damping: float = 1e-2
+    entropy: float = 0.0
+    """The weight of the policy's entropy in what is ascended; 0 in the paper."""
 
 
 def update(learner: Learner, batch: Batch, options: TrustRegion, moment: Moment) -> dict[str, float]:
@@ -63,7 +65,8 @@ def natural_step(learner: Learner, own: Batch, i: int, options: TrustRegion) -> 
         before = policy_of(actor, own, [i])
 
     def surrogate(dist: Distribution) -> Tensor:
-        return masked_mean((dist.log_prob(own.actions) - own.logp).exp() * own.advantages, own.weights)
+        gain = masked_mean((dist.log_prob(own.actions) - own.logp).exp() * own.advantages, own.weights)
+        return gain + options.entropy * masked_mean(dist.entropy(), own.weights) if options.entropy else gain
 
     def divergence(dist: Distribution) -> Tensor:
         return masked_mean(before.kl(dist), own.weights)
