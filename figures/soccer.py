@@ -76,7 +76,7 @@ def draw(data: Data, style: Style) -> Canvas:
         ring = {"fill": False, "edgecolor": style["ink"], "linewidth": style.line, "linestyle": (0, (1.5, 1))}
         ax.add_patch(Rectangle((KICK_OFF[1] - 0.46, KICK_OFF[0] - 0.46), 0.92, 0.92, **ring))
         ax.set_xlabel("the cell A stands on; dotted: its kick-off", size=style.small)
-    bar = colour_bar(canvas, style, image, axes, "V, what A can expect", shrink=0.75, aspect=18)
+    bar = colour_bar(canvas, style, image, axes[-1], "V, what A can expect")
     bar.set_ticks([-1, 0, 1], labels=["−1", "0", "+1"])
     return canvas
 

@@ -69,3 +69,15 @@ def test_a_film_moves(name, data):
         if k in (0, film.frames // 2, film.frames - 1):
             pictures.add(output.still(film.canvas, style, "png"))
     assert len(pictures) == 3
+
+
+def test_the_committed_gallery_shows_every_figure():
+    """After a change of a figure: marlcore figure --all --force."""
+    from pathlib import Path
+
+    from figures.commands.figure import gallery_page
+
+    docs = Path(__file__).parents[2] / "docs"
+    assert (docs / "gallery.md").read_text(encoding="utf-8") == gallery_page([load(name) for name in NAMES])
+    shown = {path.stem for path in (docs / "gallery").glob("*.svg")}
+    assert shown == {f"{name}{shade}" for name in NAMES for shade in ("", "-dark")}
