@@ -77,7 +77,7 @@ class Config:
     algorithm: str
     env: str
     sharing: str = "nops"
-    """A sharing scheme, with its options as in an environment's name: hyper?embedding=8."""
+    """A sharing scheme, with its options as in an environment's name: hyper?size=8."""
     seed: int = 0
     steps: int = 1_000_000
     """Environment steps of all copies together; a run ends with the update that reaches them."""

@@ -52,7 +52,8 @@ class Body:
     """Layers after the GRU."""
     activation: str = "relu"
     norm: bool = True
-    """Layer normalisation of the input and behind every hidden layer (as HARL and on-policy have it)."""
+    """Layer normalisation of the input and behind every hidden layer (as HARL and on-policy have it), where there is
+    more than one number to normalise."""
     gain: float = 0.01
     """The gain of the last layer: small for a policy that starts near uniform, 1 for a value."""
 
@@ -82,7 +83,8 @@ def shapes(body: Body) -> dict[str, Shape]:
     size, gain = body.inputs, GAINS[body.activation]
 
     def norm(name: str, width: int) -> None:
-        if body.norm:
+        # normalised, a single number would be 0
+        if body.norm and width > 1:
             found[f"{name}.scale"], found[f"{name}.shift"] = Shape((width,), constant=1.0), Shape((width,))
 
     norm("input", size)
@@ -188,7 +190,7 @@ def _layer(weights: Weights, name: str, x: Tensor) -> Tensor:
 
 
 def _norm(body: Body, weights: Weights, name: str, x: Tensor) -> Tensor:
-    if not body.norm:
+    if not body.norm or f"{name}.scale" not in weights:
         return x
     mask, scale, shift = weights.get(f"{name}.mask"), weights[f"{name}.scale"], weights[f"{name}.shift"]
     if mask is not None:
@@ -199,12 +201,12 @@ def _norm(body: Body, weights: Weights, name: str, x: Tensor) -> Tensor:
 
 
 def _norm_of_some(x: Tensor, mask: Tensor) -> Tensor:
-    """Layer normalisation of the entries where the mask is 1; 0 elsewhere."""
+    """Layer normalisation of the entries where the mask is 1, a single one left as it is; 0 elsewhere."""
     count = mask.sum(-1, keepdim=True)
     x = torch.where(mask > 0, x, 0.0)
     centred = (x - x.sum(-1, keepdim=True) / count) * mask
     variance = centred.square().sum(-1, keepdim=True) / count
-    return centred * torch.rsqrt(variance + NORM_EPSILON)
+    return torch.where(count == 1, x, centred * torch.rsqrt(variance + NORM_EPSILON))
 
 
 def _orthogonal(rows: int, columns: int, gain: float, generator: torch.Generator) -> Tensor:

@@ -25,9 +25,10 @@ from torch import Tensor
 from deep.actor import Actor, recorded
 from deep.critic import Critic
 from deep.distributions import to_environment
-from deep.envs.protocol import Environment, Timestep
+from deep.envs.protocol import Environment, Spec, Timestep
 from deep.learner import Learner
 from marlcore import streams
+from marlcore.errors import InputError
 from marlcore.objectives import gae
 
 
@@ -124,7 +125,9 @@ class Collector:
         assert length % self.chunk == 0, f"chunks of {self.chunk} steps do not fill a rollout of {length}"
         self.count = 0
         self.critic_hidden: Tensor | None = None
-        self._begin(env.reset())
+        t = env.reset()
+        check_shapes(env, t)
+        self._begin(t)
 
     def _begin(self, t: Timestep) -> None:
         spec, batch = self.env.spec, self.env.batch
@@ -152,12 +155,15 @@ class Collector:
                 actions = dist.sample(draws[k])
                 steps.old[k], steps.actions[k], steps.logp[k] = recorded(dist), actions, dist.log_prob(actions)
                 t = env.step(to_environment(env.spec, actions))
+                if k == 0:
+                    check_shapes(env, t)
                 self.starts = t.done.clone()
                 if self.context is not None:
                     seen = actor.context_of(actions, t.reward)
                     self.context = torch.where(self.starts[:, None, None], 0.0, seen)
                 steps.after(k, t)
                 self._count_episodes(t, ended)
+        check_numbers(env.spec, steps)
         self.count += self.length
         steps.next_obs, steps.next_state = t.obs.clone(), t.state.clone()
         self.t = _kept(t)
@@ -350,6 +356,37 @@ def _recurrent_values(
     stacked = torch.stack([*values, last[0]])
     kept = steps.truncated[..., None]
     return stacked[:-1], torch.where(kept, following, stacked[1:]), torch.cat(states), hidden
+
+
+def check_shapes(env: Environment, t: Timestep) -> None:
+    """Refuse a timestep whose arrays have other shapes than the spec says."""
+    spec, B, n = env.spec, env.batch, env.spec.n_agents
+    shapes = {"obs": (B, n, spec.obs_size), "state": (B, spec.state_size), "available": (B, n, spec.n_actions)}
+    shapes |= {"alive": (B, n), "reward": (B, n), "terminated": (B,), "truncated": (B,)}
+    for name, shape in shapes.items():
+        found = tuple(getattr(t, name).shape)
+        if found != shape:
+            raise InputError(f"{spec.name}: {name} has shape {found} where its spec says {shape}")
+
+
+def check_numbers(spec: Spec, steps: Steps) -> None:
+    """Refuse a rollout in which the environment gave numbers that are none, or an agent without any action."""
+    for name in ("obs", "reward", "state"):
+        value = getattr(steps, name)
+        if not bool(torch.isfinite(value).all()):
+            k, b, *rest = (int(x) for x in (~torch.isfinite(value)).nonzero()[0])
+            bad, who = float(value[(k, b, *rest)]), f" of agent {rest[0]}" if name != "state" else ""
+            raise InputError(f"{spec.name}: {name}{who} in environment {b} is {bad}, in step {k} of this rollout")
+    start = 0
+    for d, count in enumerate(spec.action_counts):
+        none = ~steps.available[..., start : start + count].any(-1)
+        if bool(none.any()):
+            k, b, i = (int(x) for x in none.nonzero()[0])
+            where = f", dimension {d}" if len(spec.action_counts) > 1 else ""
+            raise InputError(
+                f"{spec.name}: agent {i} in environment {b} has no available action{where}, in step {k} of this rollout"
+            )
+        start += count
 
 
 def _kept(t: Timestep) -> Timestep:

@@ -71,14 +71,7 @@ class Session:
         self.batch, self.collector.critic_hidden = assess(
             steps, learner, self.collector.critic_hidden, self.gamma, rollout.lam, self.config.chunk
         )
-        batch = self.batch
-        if rollout.standardise:
-            batch = dataclasses.replace(batch, advantages=standardise(batch.advantages, batch.weights))
-        moment = Moment(self.config.seed, self.updates, note)
-        figures = self.algorithm.update(learner, batch, self.config.options, moment)
-        figures |= value.fit(learner, batch, self.config.value, moment)
-        learner.actor.scheme.after_update()
-        learner.critic.scheme.after_update()
+        figures = learn(self.config, learner, self.batch, Moment(self.config.seed, self.updates, note))
         self.updates += 1
         for name, figure in figures.items():
             if not math.isfinite(figure):
@@ -98,6 +91,17 @@ class Session:
     def close(self) -> None:
         """Release the environment."""
         self.env.close()
+
+
+def learn(config: Config, learner: Learner, batch: Batch, moment: Moment) -> dict[str, float]:
+    """The update of the policies and the critic's fit on one batch; what they report."""
+    if config.rollout.standardise:
+        batch = dataclasses.replace(batch, advantages=standardise(batch.advantages, batch.weights))
+    figures = algorithms.load(config.algorithm).update(learner, batch, config.options, moment)
+    figures |= value.fit(learner, batch, config.value, moment)
+    learner.actor.scheme.after_update()
+    learner.critic.scheme.after_update()
+    return figures
 
 
 def build(config: Config, spec: Spec) -> Learner:

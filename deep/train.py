@@ -146,14 +146,21 @@ def _last_good(session: Session, directory: rundir.RunDirectory | None) -> dict[
     try:
         return session.update()
     except TrainingError as error:
-        if directory is None:
-            raise
-        path = directory.path / checkpoint.NAME
-        kept = f"the last good checkpoint is {path}" if path.exists() else "there is no checkpoint yet"
-        raise TrainingError(f"{error}; {kept}") from error
+        raise TrainingError(f"{error}{_kept(directory)}") from error
+
+
+def _kept(directory: rundir.RunDirectory | None) -> str:
+    if directory is None:
+        return ""
+    path = directory.path / checkpoint.NAME
+    return f"; the last good checkpoint is {path}" if path.exists() else "; there is no checkpoint yet"
 
 
 def _save(session: Session, directory: rundir.RunDirectory) -> None:
+    for name in ("actor", "critic"):
+        if not all(bool(p.isfinite().all()) for p in getattr(session.learner, name).parameters()):
+            message = f"a parameter of the {name} is not finite in update {session.updates}"
+            raise TrainingError(f"{message}{_kept(directory)}")
     path = directory.path / METRICS
     size = path.stat().st_size if path.exists() else 0
     content = {"metrics_size": size, "session": session.save()}

@@ -26,7 +26,13 @@ _END = "end label"
 
 
 def panels(
-    style: Style, count: int = 1, *, across: int | None = None, height: float | None = None, **options: Any
+    style: Style,
+    count: int = 1,
+    *,
+    across: int | None = None,
+    height: float | None = None,
+    in_column: tuple[int, float] | None = None,
+    **options: Any,
 ) -> Any:
     """A canvas and its ``count`` panels, in reading order: side by side, ``across`` in a row, in a column one by one.
 
@@ -35,14 +41,21 @@ def panels(
     """
     across = across or count
     if not style.wide:
-        across = 1 if count <= 3 else min(across, 2)
+        across = in_column[0] if in_column else 1 if count <= 3 else min(across, 2)
         options.pop("width_ratios", None)
     rows = -(-count // across)
     width, usual = SIZES[style.size]
     if style.size == "page":
         usual = height or usual
     elif style.size == "column":
-        usual = usual if count == 1 else 0.55 + (2.35 if across == 1 else 1.75) * rows
+        heights = options.get("height_ratios", (1,) * rows)
+        usual = (
+            in_column[1]
+            if in_column
+            else usual
+            if count == 1
+            else 0.55 + (2.35 if across == 1 else 1.75) * sum(heights) / max(heights)
+        )
     canvas = Canvas(figsize=(width, usual), layout="constrained", dpi=style.dpi)
     axes = canvas.subplots(rows, across, squeeze=False, **options).flatten()
     for spare in axes[count:]:
@@ -77,7 +90,7 @@ def frame(canvas: Canvas, style: Style, title: str, note: str) -> Canvas:
     if engine is not None:
         share = MARGIN / 2
         engine.set(rect=(share, foot / height, 1 - 2 * share, 1 - (top + foot) / height))  # pyright: ignore[reportCallIssue]
-    for ax in canvas.axes:
+    for ax in (*canvas.axes, *(inner for outer in canvas.axes for inner in outer.child_axes)):
         # ticks are made when they are drawn: without this, ticks made later would have the defaults' looks
         ax.tick_params(which="both", labelsize=style.small, labelcolor=style["ink"], color=style["grey"])
         for axis in (ax.xaxis, ax.yaxis):
@@ -89,16 +102,26 @@ def frame(canvas: Canvas, style: Style, title: str, note: str) -> Canvas:
 
 
 def _lines(text: str, room: float, size: float, weight: str) -> list[str]:
-    """``text`` broken between words so that no line is wider than ``room`` points."""
+    """``text`` in as few lines as fit into ``room`` points, broken between words, about equally long."""
     font = FontProperties(family="DejaVu Sans", size=size, weight=weight)
-    lines: list[str] = []
-    for word in text.split():
-        longer = f"{lines[-1]} {word}" if lines else word
-        if lines and TextPath((0, 0), longer, prop=font).get_extents().width <= room:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    return lines
+    words = text.split()
+    widths = [TextPath((0, 0), word, prop=font).get_extents().width for word in words]
+    space = 0.35 * size
+
+    def broken(limit: float) -> list[str]:
+        lines: list[str] = []
+        taken = 0.0
+        for word, width in zip(words, widths, strict=True):
+            if lines and taken + space + width <= limit:
+                lines[-1], taken = f"{lines[-1]} {word}", taken + space + width
+            else:
+                lines.append(word)
+                taken = width
+        return lines
+
+    wanted = len(broken(room))
+    shares = (limit for limit in np.linspace(0.5, 1, 41) * room if len(broken(limit)) == wanted)
+    return broken(next(shares, room))
 
 
 def end_label(ax: Axes, style: Style, y: float, text: str, colour: str) -> Text:
@@ -177,22 +200,22 @@ CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(3) / 2]])
 """Where the three pure strategies stand in the plane."""
 
 
-def triangle(ax: Axes, style: Style, names: Sequence[str], room: float = 0.13) -> None:
+def triangle(ax: Axes, style: Style, names: Sequence[str], room: float = 0.03) -> None:
     """The simplex of three actions, its corners named, without axes; draw at ``on_triangle(p)``."""
     outline = np.vstack([CORNERS, CORNERS[:1]])
-    ax.plot(*outline.T, color=style["grey"], linewidth=0.6 * style.line, zorder=2.5)
-    for corner, name, va, dy in zip(CORNERS, names, ("top", "top", "bottom"), (-1, -1, 1), strict=True):
-        ax.annotate(
-            name,
-            corner,
-            xytext=(0, 0.35 * dy * style.type),
-            textcoords="offset points",
-            ha="center",
-            va=va,
-            size=style.small,
-        )
+    ax.plot(*outline.T, color=style["grey"], linewidth=0.6 * style.line, zorder=2.5, solid_joinstyle="round")
+    places = (("left", "top", -1), ("right", "top", -1), ("center", "bottom", 1))
+    for corner, name, (ha, va, way) in zip(CORNERS, names, places, strict=True):
+        offset = (0, 0.35 * way * style.type)
+        ax.annotate(name, corner, xytext=offset, textcoords="offset points", ha=ha, va=va, size=style.small)
     ax.set(xlim=(-room, 1 + room), ylim=(-room, np.sqrt(3) / 2 + room), aspect="equal")
     ax.set_axis_off()
+
+
+def corner_title(ax: Axes, text: str, style: Style, colour: str = "ink") -> Text:
+    """A triangle's title, in the room beside its top."""
+    where = {"transform": ax.transAxes, "ha": "left", "va": "top"}
+    return ax.text(0, 1, text, size=style.small, weight="bold", color=style[colour], **where)
 
 
 def on_triangle(p: Any) -> tuple[Any, Any]:
@@ -211,9 +234,9 @@ def paths(ax: Axes, style: Style, x: Any, y: Any, colour: str, *, every: bool = 
     ax.plot(x[-1], y[-1], "o", **ends)
 
 
-def colour_bar(canvas: Canvas, style: Style, image: Any, ax: Any, label: str, **options: Any) -> Any:
-    """A colour bar with its label, in the style of the axes."""
-    bar = canvas.colorbar(image, ax=ax, **({"pad": 0.02, "aspect": 26} | options))
+def colour_bar(canvas: Canvas, style: Style, image: Any, ax: Axes, label: str, **options: Any) -> Any:
+    """A colour bar as high as its panel, with its label."""
+    bar = canvas.colorbar(image, cax=ax.inset_axes((1.04, 0, 0.045, 1)), **options)
     bar.set_label(label, size=style.type, color=style["ink"])
     bar.outline.set_visible(False)
     bar.ax.grid(False)

@@ -34,7 +34,7 @@ class Command:
     env: str = ""
     """The environment, family:task (game:climbing, mpe:simple_spread)."""
     sharing: str = "nops"
-    """Who shares parameters: nops, fups, fups_id, …, with options as in hyper?embedding=8."""
+    """Who shares parameters: nops, fups, fups_id, …, with options as in hyper?size=8."""
     seed: int = 0
     """The run is a function of its config and this seed."""
     steps: float = 1e6

@@ -70,12 +70,12 @@ class Dispersion(TensorEnvironment):
         sites.scatter_(1, distinct(self.cells, uniform(n)), value=True)
         return {"cell": start[:, None].expand(-1, n, -1).clone(), "sites": sites}
 
-    def advance(self, world: World, actions: Tensor, uniform: Uniform) -> tuple[World, Tensor, Tensor]:
+    def advance(self, world: World, actions: Tensor, uniform: Uniform) -> tuple[World, Tensor, None]:
         """Move, then count the sites with somebody on them."""
         cell = (world["cell"] + self._moves[actions]).clamp(0, self.size - 1)
         world = {**world, "cell": cell}
         reward = self.figures(world)["covered"][:, None].expand(-1, self.spec.n_agents)
-        return world, reward, self._no
+        return world, reward, None
 
     def show(self, world: World) -> tuple[Tensor, Tensor]:
         """Own cell, sites, occupancy."""

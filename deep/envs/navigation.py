@@ -67,13 +67,13 @@ class Navigation(TensorEnvironment):
         points = (2 * uniform(2 * (n + m)) - 1).float().reshape(self.batch, n + m, 2)
         return {"x": points[:, :n], "goals": points[:, n:]}
 
-    def advance(self, world: World, actions: Tensor, uniform: Uniform) -> tuple[World, Tensor, Tensor]:
+    def advance(self, world: World, actions: Tensor, uniform: Uniform) -> tuple[World, Tensor, None]:
         """Move; the way gained is the reward."""
         move = STRIDE * actions if self._continuous else self._moves[actions]
         after = {**world, "x": (world["x"] + move).clamp(-1, 1)}
         gained = self._distance(world) - self._distance(after)
         reward = gained.mean(-1, keepdim=True).expand(-1, self.spec.n_agents) if self._team else gained
-        return after, reward, self._no
+        return after, reward, None
 
     def show(self, world: World) -> tuple[Tensor, Tensor]:
         """Own position and the goals from there; all positions and goals."""

@@ -4,8 +4,9 @@ The task is the dotted path of a module that has ``parallel_env``, or ``module:f
 spaces are read is said in ``deep.worker.pettingzoo``; how workers are watched in ``deep.envs.workers``.
 
 Options: ``workers`` (default: one a core), ``timeout`` in seconds, ``limit`` (truncate after so many steps),
-``reward`` (``own``: each agent its own; ``sum`` or ``mean``: the team's, to all). Every other option goes to
-``parallel_env``, read as a Python literal (``N=3``, ``continuous_actions=True``) or else as text.
+``reward`` (``own``: each agent its own; ``sum`` or ``mean``: the team's, to all), ``state`` (``own``: what ``state()``
+says, if there is one; ``joined``: the observations one after another). Every other option goes to ``parallel_env``,
+read as a Python literal (``N=3``, ``continuous_actions=True``) or else as text.
 """
 
 from __future__ import annotations
@@ -28,8 +29,11 @@ def make(task: str, batch: int, device: torch.device, seed: int, first: int = 0,
     name = options.name("pettingzoo", task, given)
     read = options.Reader(name, given)
     own, reward = worker_options(read), read.choice("reward", ("own", "sum", "mean"))
+    joined = read.choice("state", ("own", "joined")) == "joined"
     theirs = {key: literal(text) for key, text in read.rest().items()}
-    return WorkerEnvironment(name, single.make, (name, task, theirs), batch, device, seed, first, reward=reward, **own)
+    return WorkerEnvironment(
+        name, single.make, (name, task, theirs, joined), batch, device, seed, first, reward=reward, **own
+    )
 
 
 def literal(text: str) -> Any:

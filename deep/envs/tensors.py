@@ -2,7 +2,7 @@
 
     class Mine(TensorEnvironment):
         def begin(self, uniform): ...                     the world at the start of an episode
-        def advance(self, world, actions, uniform): ...   the next world, reward (B, n), terminated (B,)
+        def advance(self, world, actions, uniform): ...   the next world, reward (B, n), terminated (B,) or None
         def show(self, world): ...                        obs (B, n, o) and state (B, s)
 
 Every tensor of the world has the copies as its first axis, and nothing loops over copies. ``uniform(k)`` gives k fresh
@@ -45,8 +45,8 @@ class TensorEnvironment(Environment):
         """The world of every copy at the start of an episode."""
 
     @abstractmethod
-    def advance(self, world: World, actions: Tensor, uniform: Uniform) -> tuple[World, Tensor, Tensor]:
-        """The next world, the rewards (B, n) and where nothing follows (B,)."""
+    def advance(self, world: World, actions: Tensor, uniform: Uniform) -> tuple[World, Tensor, Tensor | None]:
+        """The next world, the rewards (B, n) and where nothing follows (B,); None for nowhere."""
 
     @abstractmethod
     def show(self, world: World) -> tuple[Tensor, Tensor]:
@@ -69,7 +69,8 @@ class TensorEnvironment(Environment):
         check_actions(self.spec, actions, self._available)
         self.count += 1
         self.age = self.age + 1
-        self.world, reward, terminated = self.advance(self.world, actions, self._uniform(0))
+        self.world, reward, over = self.advance(self.world, actions, self._uniform(0))
+        terminated = self._no if over is None else over
         limit = self.spec.episode_limit
         truncated = self._no if limit is None else (self.age >= limit) & ~terminated
         done, info, final = terminated | truncated, self.figures(self.world), None

@@ -167,6 +167,24 @@ def terms_reach_the_loss(factory: Factory) -> None:
             assert term.requires_grad, f"the term {name} has no gradient"
 
 
+def every_part_matters(factory: Factory) -> None:
+    """Each part that the scheme names changes its outputs or its terms when it is switched off."""
+    for s in _schemes(factory):
+        x, state = _inputs(s), _travelled(s)
+        for _ in range(2):
+            s.after_update()
+            with torch.no_grad():
+                for k, p in enumerate(s.parameters()):
+                    p.add_(0.1 * torch.randn(p.shape, generator=torch.Generator().manual_seed(k)))
+        before = _seen(s, x, state)
+        for part in s.parts():
+            other = copy.deepcopy(s)
+            next(own for own in other.parts() if own.name == part.name).switch_off()
+            after = _seen(other, x, state)
+            same = set(before) == set(after) and all(torch.equal(before[name], after[name]) for name in before)
+            assert not same, f"without its {part.name} it is the same"
+
+
 def reads_only_what_it_says(factory: Factory) -> None:
     """Others' observations change an agent's outputs exactly where the scheme says that it is centralised."""
     for s in _schemes(factory):
@@ -240,6 +258,11 @@ def _travelled(s: Scheme) -> Tensor | None:
         return s(x, s.initial_state(B))[1]
 
 
+def _seen(s: Scheme, x: Tensor, state: Tensor | None) -> dict[str, Tensor]:
+    out = s(x, state, _starts())[0].detach()
+    return {"outputs": out} | {name: term.detach() for name, term in s.terms(torch.tensor(0.3)).items()}
+
+
 def _close(found: Tensor, wanted: Tensor, what: str) -> None:
     assert found.shape == wanted.shape, f"{what}: shape {tuple(found.shape)}, not {tuple(wanted.shape)}"
     error = float((found - wanted).detach().abs().max()) if found.numel() else 0.0
@@ -257,6 +280,7 @@ CHECKS = (
     groups_are_the_trainable_parameters,
     a_step_moves_whom_it_says,
     every_parameter_matters,
+    every_part_matters,
     terms_reach_the_loss,
     reads_only_what_it_says,
     goes_on_from_a_saved_state,

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from deep.networks import Body, Weights, initial, shapes
-from deep.sharing.scheme import Scheme
+from deep.sharing.scheme import Part, Scheme
 
 
 class FuPS(Scheme):
@@ -57,6 +57,10 @@ class FuPSID(FuPS):
         shared = dict(super().weights())
         own = self.identity if agents is None else self.identity[list(agents)]
         return shared | {self._bias: shared[self._bias] + own}
+
+    def parts(self) -> list[Part]:
+        """The id."""
+        return [Part("id", self.identity.data.zero_)]
 
 
 def first_layer(body: Body) -> tuple[str, str]:

@@ -31,7 +31,7 @@ import torch
 from torch import Tensor, nn
 
 from deep.networks import Body, Shape, Weights, count, initial, shapes
-from deep.sharing.scheme import Scheme, options_of
+from deep.sharing.scheme import Part, Scheme, options_of
 from marlcore.errors import InputError
 
 Kind = Literal["mlp", "linear"]
@@ -98,6 +98,14 @@ class Hyper(Scheme):
     def weights(self, agents: Sequence[int] | None = None) -> Weights:
         """h_ψ(e_i), each name's (n, …)."""
         return split(torch.addmm(self.g, self.features(agents), self.G), self.body)
+
+    def parts(self) -> list[Part]:
+        """The embeddings, which tell agents apart."""
+
+        def off() -> None:
+            self.embedding.data.copy_(self.embedding.data.mean(0, keepdim=True).expand_as(self.embedding))
+
+        return [Part("embedding", off)] if self.n > 1 else []
 
     def groups(self) -> list[list[nn.Parameter]]:
         """ψ, which every agent's step moves."""

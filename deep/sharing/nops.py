@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from deep.networks import Body, Weights, shapes
 from deep.sharing.fups import FuPS
-from deep.sharing.scheme import Scheme
+from deep.sharing.scheme import Part, Scheme
 from marlcore.errors import InputError
 
 
@@ -44,7 +44,9 @@ class NoPS(Scheme):
         own = [self.own(i) for i in chosen]
         stacked = {}
         for name, shape in shapes(self.body).items():
-            stacked[name] = torch.stack([_padded(weights[name], shape.size, shape.blocks) for weights in own])
+            # an agent with a single number to normalise has no scale and shift of its own
+            rows = [weights.get(name, torch.full((1,), shape.constant)) for weights in own]
+            stacked[name] = torch.stack([_padded(row.to(rows[0]), shape.size, shape.blocks) for row in rows])
         for name in self._masked:
             stacked[name] = self.get_buffer(name.replace(".", "_"))[chosen]
         return stacked
@@ -52,6 +54,15 @@ class NoPS(Scheme):
     def groups(self) -> list[list[nn.Parameter]]:
         """Each agent's own parameters."""
         return [list(agent.parameters()) for agent in self.agents]
+
+    def parts(self) -> list[Part]:
+        """The separate networks, where another agent's would fit."""
+
+        def off() -> None:
+            for agent in self.agents[1:]:
+                agent.load_state_dict(self.agents[0].state_dict())
+
+        return [Part("separate networks", off)] if self.n > 1 and len(set(self.bodies)) == 1 else []
 
     def own(self, i: int) -> Weights:
         """Agent i's weights in its own sizes, those of ``bodies[i]``."""
@@ -108,7 +119,7 @@ def _masks(body: Body, bodies: Sequence[Body]) -> dict[str, Tensor]:
     for name, shape in shapes(body).items():
         if not name.endswith(".scale"):
             continue
-        widths = torch.tensor([shapes(own)[name].size[0] for own in bodies])
+        widths = torch.tensor([shapes(own)[name].size[0] if name in shapes(own) else 1 for own in bodies])
         if bool((widths < shape.size[0]).any()):
             found[name.replace("scale", "mask")] = (torch.arange(shape.size[0]) < widths[:, None]).float()
     return found

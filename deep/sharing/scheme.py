@@ -32,7 +32,8 @@ import contextlib
 import dataclasses
 import typing
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from torch import Tensor, nn
@@ -42,6 +43,17 @@ from marlcore import registry
 from marlcore.errors import InputError
 
 Options = TypeVar("Options")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A mechanism of a scheme that can be switched off, and where that must be seen (``deep.liveness``)."""
+
+    name: str
+    switch_off: Callable[[], object]
+    """Changes the scheme for good: call it on a copy."""
+    reaches: tuple[str, ...] = ("acting", "evaluating")
+    """``acting`` and ``evaluating``: the outputs of a rollout and of a minibatch; ``update``: what is learnt."""
 
 
 class Scheme(nn.Module, ABC):
@@ -134,6 +146,10 @@ class Scheme(nn.Module, ABC):
         """
         del kl
         return {}
+
+    def parts(self) -> list[Part]:
+        """What is switched on in this scheme besides its body; each must make a difference."""
+        return []
 
     def after_step(self) -> None:
         """Called behind every step of an optimiser (target networks)."""

@@ -8,6 +8,7 @@ the observation of the whole robot. Falling over terminates, Gymnasium's 1000 st
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -21,7 +22,7 @@ def make(name: str, scenario: str, parts: str, options: Mapping[str, Any]) -> Pe
     """The robot ``scenario`` with its joints shared out as ``parts`` says (2x3: two agents, three joints each)."""
     with _quiet():
         try:
-            import mujoco
+            mujoco: Any = importlib.import_module("mujoco")
             from gymnasium_robotics.envs.multiagent_mujoco import mamujoco_v1
         except ImportError as error:
             raise InputError(f"{name} needs gymnasium-robotics and MuJoCo ({error}); they come by {EXTRA}") from error

@@ -57,8 +57,7 @@ class Worker:
         from numba import cloudpickle
 
         handle, name = tempfile.mkstemp(prefix="marlcore-worker-")
-        os.close(handle)
-        self._crash = Path(name)
+        self._crash, self._words = Path(name), os.fdopen(handle, errors="replace")
         self._connection, theirs = get_context("spawn").Pipe()
         # by value only what no import finds, so the process loads no more than the object needs
         self.process = spawn(_serve, theirs, cloudpickle.dumps((make, arguments)), name)
@@ -82,6 +81,8 @@ class Worker:
             raise InputError(value)
         if kind == "failed":
             raise LostWorkerError(self._end(f"failed\n{value.strip()}"))
+        if sys.platform != "win32":  # the worker has it open, so nothing is left behind if this process is killed
+            self._crash.unlink(missing_ok=True)
         return value
 
     def close(self) -> None:
@@ -97,12 +98,13 @@ class Worker:
         if ask_where and pid is not None and hasattr(signal, "SIGUSR1"):
             os.kill(pid, signal.SIGUSR1)
             until = time.monotonic() + LAST_WORDS
-            while time.monotonic() < until and not self._crash.stat().st_size:
+            while time.monotonic() < until and not os.fstat(self._words.fileno()).st_size:
                 time.sleep(0.02)
         self.process.kill()
         self.process.join()
         self._connection.close()
-        words = self._crash.read_text(errors="replace").strip() if self._crash.exists() else ""
+        words = "" if self._words.closed else self._words.read().strip()
+        self._words.close()
         self._crash.unlink(missing_ok=True)
         return f"{reason}\n{words}" if words else reason
 

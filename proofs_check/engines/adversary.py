@@ -48,7 +48,7 @@ def run(claim: Claim, budget: Budget, seed: int, run: int, candidates: Candidate
     evaluations = 0
     for x, frozen, structured in _starts(claim, restarts, seed, run):
         search = by_gradient if smooth else by_evolution
-        with _one_thread(smooth):
+        with one_thread(smooth):
             longer = STRUCTURED if structured else 1
             first, value, found, used = search(claim, x, frozen, steps * longer, generator(claim, seed, run, 20_000))
         begins.append(first)
@@ -261,7 +261,7 @@ def _as_batch(x: Instance) -> Instance:
 
 
 @contextlib.contextmanager
-def _one_thread(wanted: bool) -> Iterator[None]:
+def one_thread(wanted: bool) -> Iterator[None]:
     """Small batched solves lose more by torch's threads than they gain."""
     if not wanted:
         yield

@@ -55,7 +55,7 @@ class Toy(Environment):
         return self._show(torch.zeros(self.batch, 2))
 
     def _seen(self):
-        state = torch.stack([self.age.float(), self.copy.float() / 10], -1)
+        state = torch.stack([1 + self.age.float(), self.copy.float() / 10], -1)
         agent = torch.eye(2).expand(self.batch, 2, 2)
         obs = torch.cat([state[:, None].expand(-1, 2, -1), agent], -1)
         obs[:, 1, 3] = 0  # padding

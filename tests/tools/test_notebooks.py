@@ -23,7 +23,7 @@ execute, notebook = load("execute"), load("notebook")
 
 
 def test_there_is_one_for_each_use():
-    assert {path.stem for path in NOTEBOOKS} >= {"lemmas", "learning"}
+    assert {path.stem for path in NOTEBOOKS} >= {"lemmas", "figures", "learning"}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

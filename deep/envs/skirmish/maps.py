@@ -161,12 +161,12 @@ MAPS: dict[str, Map] = {
             "2c_vs_64zg",
             400,
             (
-                ("ally", 16, 16.5, 1, {"colossus": 2}),
-                ("enemy", 16, 9.5, 1, {"zergling": 32}),
-                ("enemy", 16, 23.5, 3, {"zergling": 32}),
+                ("ally", 16, 16, 1, {"colossus": 2}),
+                ("enemy", 16, 9, 1, {"zergling": 32}),
+                ("enemy", 16, 23, 3, {"zergling": 32}),
             ),
             ground="ravine",
-            goal=(16.0, 16.5),
+            goal=(16.0, 16.0),
         ),
     )
 }
@@ -365,13 +365,13 @@ def grounds() -> dict[str, Callable[[], np.ndarray]]:
         # a room in the north-east, one in the south-west, and between them a choke six cells wide
         "corridor": lambda: _cells(
             lambda x, y: (
-                ((x > 8) & (x < 31) & (y > 14) & (y < 31) & (x + y > 24) & (x - y < 13))
+                ((x > 8) & (x < 31) & (y > 14) & (y < 31) & (x + y >= 24) & (x - y < 13) & (y - x < 14))
                 | ((x > 8) & (x < 14) & (y > 10) & (y < 15))
                 | ((x > 1) & (x < 14) & (y > 1) & (y < 11))
             )
         ),
         # a strip with a cliff in its middle, which colossi cross and zerglings go round
-        "ravine": lambda: _cells(lambda x, y: (y >= 4) & (y < 28) & ~((y >= 16) & (y < 17) & (x >= 4) & (x < 28))),
+        "ravine": lambda: _cells(lambda x, y: (y >= 4) & (y < 28) & ~((y >= 15) & (y < 17) & (x >= 4) & (x < 28))),
     }
 
 

@@ -211,7 +211,7 @@ def show_battle(f, k, table, sizes, ground, obs, state, available, alive):
     _tell(f, k, table, sizes, state)
 
 
-@compiled
+@compiled(inline="always")
 def _mask(f, k, table, sizes, ground, available, i):
     """SMAC's availability: no-op when dead and only then; moves whose next cell is open; targets in shooting range."""
     n, m = sizes[N_ALLIES], sizes[N_ENEMIES]
@@ -239,14 +239,14 @@ def _mask(f, k, table, sizes, ground, available, i):
             available[i, TARGET + j] = dx * dx + dy * dy <= shoot * shoot
 
 
-@compiled
+@compiled(inline="always")
 def _open(ground, x, y):
     if x < F0 or y < F0 or x >= _SIDE or y >= _SIDE:
         return False
     return ground[np.int64(x), np.int64(y)] != 0
 
 
-@compiled
+@compiled(inline="always")
 def _look(f, k, table, sizes, obs, available, i):
     """Agent i's observation."""
     n, m, bits = sizes[N_ALLIES], sizes[N_ENEMIES], sizes[BITS]
@@ -287,7 +287,7 @@ def _look(f, k, table, sizes, obs, available, i):
         obs[i, at + np.int64(table[kind, ALLY_BIT])] = F1
 
 
-@compiled
+@compiled(inline="always")
 def _see(f, k, table, obs, i, j, at, sight, shield):
     """Where j is and how it is, if i sees it."""
     if f[HP, j] <= F0:
@@ -303,12 +303,12 @@ def _see(f, k, table, obs, i, j, at, sight, shield):
     return True
 
 
-@compiled
+@compiled(inline="always")
 def _part(value, whole):
     return value / whole if whole > F0 else F0
 
 
-@compiled
+@compiled(inline="always")
 def _tell(f, k, table, sizes, state):
     """The state."""
     n, m, bits = sizes[N_ALLIES], sizes[N_ENEMIES], sizes[BITS]

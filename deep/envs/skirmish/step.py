@@ -3,8 +3,8 @@
     a loop    timers → every unit decides, shoots or strides → bodies push each other apart → walls → the dead fall
     reward    |Δ(enemy health + shield) + 10·kills|·s, + 200·s for the win;  s = 20/(enemy health + shield + 10·m + 200)
 
-Rules, in the order of a loop. All units that lived when the loop began act in it, in any order with one result: what
-they see are the places of its beginning, and who falls in it still shoots.
+Rules, in the order of a loop. All units that lived when the loop began act in it, allies first, each side by number; a
+unit that falls in it still shoots. Places are those of the loop's beginning.
 
 - **Allies** do what their action says, and nothing else: no-op and stop stand; a move strides towards the point 2
   units away; an attack strides until the weapon reaches (from edge to edge) and shoots whenever it is loaded, a heal
@@ -16,11 +16,13 @@ they see are the places of its beginning, and who falls in it still shoots.
 - **Weapons** hit at once, reload for their cooldown plus a random −1 to 2 loops, and go on reloading while the unit
   walks. A baneling dies of its attack, and explodes too when it is killed. A colossus burns a line across
   its aim.
-- **Bodies** of one layer that overlap are pushed apart along the line between them; one that stands to fight yields ten
-  times less than one that walks, a building not at all; a pushed walker also slides along the obstacle. Ground units
-  stay on open cells; colossi and flyers only on the map.
+- **Bodies** of one layer that overlap, by r + r' − √(d² + 10⁻⁶), are pushed apart along the line between them; one that
+  stands to fight yields ten times less than one that walks, a building not at all; a pushed walker also slides along
+  the obstacle. Ground units stay on open cells; colossi and flyers only on the map.
 
 Departures from the game stand in docs/skirmish.md.
+
+Helpers are inlined: a call that hands over ten arrays costs more than most helpers do.
 
 Everything is float32 and explicit integers; no array is made and nothing is raised, so numba compiles this file for
 the CPU (``batch``) and for CUDA (``cuda``). A battle's arrays: ``f`` (fields, N) float32, ``k`` (keys, N) int32, ``c``
@@ -93,6 +95,8 @@ STEADY = np.float32(0.1)
 SLIDE = np.float32(1.0)
 """How far a pushed walker slides along the obstacle, per unit of push."""
 TINY = np.float32(1e-6)
+INSIDE = np.float32(0.02)
+"""How far inside its reach an attacker stops, so that rounding cannot leave it just outside."""
 LONGEST = np.float32(0.5)
 """The longest way of a loop, pushes included: less than a cell, so no wall is jumped."""
 SCAN, SCAN_MORE = np.float32(5.0), np.float32(0.5)
@@ -155,7 +159,7 @@ def step_battle(f, k, c, g, w, table, sizes, values, ground, paths, seed, stream
     return gained * _PERFECT / g[PERFECT_SUM], outcome
 
 
-@compiled
+@compiled(inline="always")
 def _aim(k, table, n, i, action):
     """The unit that an ally's action names: an enemy, or a comrade for a medivac; −1 for none."""
     if action < TARGET:
@@ -165,7 +169,7 @@ def _aim(k, table, n, i, action):
     return np.int32(n + action - TARGET)
 
 
-@compiled
+@compiled(inline="always")
 def _outcome(f, k, c, table, sizes, left):
     """SMAC's order: lost if no ally but medivacs is left, won if no enemy is (or one medivac), then the limit."""
     n, m = sizes[N_ALLIES], sizes[N_ENEMIES]
@@ -213,7 +217,7 @@ def play_loop(f, k, c, g, w, table, sizes, values, ground, paths, seed, stream, 
                 fell = True
 
 
-@compiled
+@compiled(inline="always")
 def _recover(f, k, table, i):
     """Reload, and regain health, shield and energy."""
     kind = k[TYPE, i]
@@ -226,7 +230,7 @@ def _recover(f, k, table, i):
         f[EN, i] = min(f[EN, i] + _ENERGY_GAIN, _ENERGY_MAX)
 
 
-@compiled
+@compiled(inline="always")
 def _obey(f, k, c, w, table, values, n, m, i, seed, stream, draw):
     """An ally's action."""
     action = k[LAST, i]
@@ -249,10 +253,10 @@ def _obey(f, k, c, w, table, values, n, m, i, seed, stream, draw):
             if dx * dx + dy * dy <= reach * reach:
                 _act(f, k, c, w, table, values, n, m, i, j, seed, stream, draw)
             else:
-                _stride(f, k, w, table, i, dx, dy, reach)
+                _stride(f, k, w, table, i, dx, dy, reach - INSIDE)
 
 
-@compiled
+@compiled(inline="always")
 def _hunt(f, k, c, g, w, table, sizes, values, paths, n, m, i, seed, stream, draw):
     """An enemy: keep the target in reach, or find one, or go on to the allies' start."""
     if table[k[TYPE, i], WEAPON] == _HEALER:
@@ -280,10 +284,10 @@ def _hunt(f, k, c, g, w, table, sizes, values, paths, n, m, i, seed, stream, dra
     if dx * dx + dy * dy <= reach * reach:
         _act(f, k, c, w, table, values, n, m, i, j, seed, stream, draw)
     else:
-        _travel(f, k, w, table, sizes, paths, i, f[X, j], f[Y, j], reach)
+        _travel(f, k, w, table, sizes, paths, i, f[X, j], f[Y, j], reach - INSIDE)
 
 
-@compiled
+@compiled(inline="always")
 def _nearest_ally(f, k, w, table, n, i):
     """The nearest living ally within the scan range of enemy i; −1 for none; of equals the first."""
     best, near = np.int32(-1), FAR
@@ -298,7 +302,7 @@ def _nearest_ally(f, k, w, table, n, i):
     return best
 
 
-@compiled
+@compiled(inline="always")
 def _nurse(f, k, c, g, w, table, values, n, m, i, seed, stream, draw):
     """An enemy medivac: heal the nearest hurt comrade, or keep near the nearest one."""
     patient, friend = np.int32(-1), np.int32(-1)
@@ -318,20 +322,20 @@ def _nurse(f, k, c, g, w, table, values, n, m, i, seed, stream, draw):
         if hurt <= reach * reach:
             _act(f, k, c, w, table, values, n, m, i, patient, seed, stream, draw)
         else:
-            _stride(f, k, w, table, i, f[X, patient] - f[X, i], f[Y, patient] - f[Y, i], reach)
+            _stride(f, k, w, table, i, f[X, patient] - f[X, i], f[Y, patient] - f[Y, i], reach - INSIDE)
     elif friend >= 0:
         _stride(f, k, w, table, i, f[X, friend] - f[X, i], f[Y, friend] - f[Y, i], FOLLOW)
     else:
         _stride(f, k, w, table, i, g[GX] - f[X, i], g[GY] - f[Y, i], F0)
 
 
-@compiled
+@compiled(inline="always")
 def _reach(k, table, i, j):
     """How far apart the centres of i and j may be for i's weapon to reach j."""
     return table[k[TYPE, i], RANGE] + table[k[TYPE, i], RADIUS] + table[k[TYPE, j], RADIUS]
 
 
-@compiled
+@compiled(inline="always")
 def _can_hit(k, table, i, j):
     """Whether i's weapon works on j's layer."""
     return table[k[TYPE, j], LAYER] != _AIR or table[k[TYPE, i], SHOOTS_UP] > F0
@@ -340,7 +344,7 @@ def _can_hit(k, table, i, j):
 # -- going ------------------------------------------------------------------------------------------------------------
 
 
-@compiled
+@compiled(inline="always")
 def _stride(f, k, w, table, i, dx, dy, keep):
     """Go along (dx, dy), but no nearer than ``keep`` to its end."""
     far = np.float32(math.sqrt(dx * dx + dy * dy))
@@ -350,7 +354,7 @@ def _stride(f, k, w, table, i, dx, dy, keep):
         w[YIELD, i] = F1
 
 
-@compiled
+@compiled(inline="always")
 def _travel(f, k, w, table, sizes, paths, i, x, y, keep):
     """Go to (x, y), around walls where there are any."""
     dx, dy = x - f[X, i], y - f[Y, i]
@@ -365,7 +369,7 @@ def _travel(f, k, w, table, sizes, paths, i, x, y, keep):
     _stride(f, k, w, table, i, dx, dy, keep)
 
 
-@compiled
+@compiled(inline="always")
 def push_apart(f, k, w, table, count):
     """Overlapping bodies of one layer push each other: (rᵢ + rⱼ − d) in all, shared as they yield."""
     for i in range(count):
@@ -389,7 +393,7 @@ def push_apart(f, k, w, table, count):
                 w[PY, j] -= share * w[YIELD, j] * dy
 
 
-@compiled
+@compiled(inline="always")
 def _move(f, k, w, table, ground, i):
     """Stride and push, the slide of a walker, then the walls: if the way is barred, along x alone, or y alone."""
     kind = k[TYPE, i]
@@ -421,7 +425,7 @@ def _move(f, k, w, table, ground, i):
 # -- fighting ---------------------------------------------------------------------------------------------------------
 
 
-@compiled
+@compiled(inline="always")
 def _act(f, k, c, w, table, values, n, m, i, j, seed, stream, draw):
     """Unit i, which reaches j: heal it, explode, or shoot if the weapon is loaded."""
     kind = k[TYPE, i]
@@ -446,7 +450,7 @@ def _act(f, k, c, w, table, values, n, m, i, j, seed, stream, draw):
             hit(f, k, table, n, i, j)
 
 
-@compiled
+@compiled(inline="always")
 def hit(f, k, table, n, i, j):
     """Each hit of i on j: the shield takes it first, armour lessens what is left for the health, to 0.5 at least."""
     kind, other = k[TYPE, i], k[TYPE, j]
@@ -465,7 +469,7 @@ def hit(f, k, table, n, i, j):
         k[AIM, j] = np.int32(i)
 
 
-@compiled
+@compiled(inline="always")
 def _burn(f, k, w, table, n, m, i, j):
     """A colossus' line: all enemies of i whose circle touches the rectangle across the aim, on j."""
     ax, ay = f[X, j] - f[X, i], f[Y, j] - f[Y, i]
@@ -481,7 +485,7 @@ def _burn(f, k, w, table, n, m, i, j):
             hit(f, k, table, n, i, other)
 
 
-@compiled
+@compiled(inline="always")
 def _fall(f, k, w, table, n, m, i):
     """A unit without health is dead; a baneling explodes as it dies, so one death may bring the next."""
     w[LIVE, i] = F0

@@ -25,6 +25,7 @@ class Reader(nn.Module):
     def __init__(self, inputs: int, options: ObsHyperOptions, generator: torch.Generator) -> None:
         super().__init__()
         self.options, width = options, options.width
+        self.forgetful = False
         self.norm = nn.LayerNorm(inputs)
         self.first = orthogonal(inputs, width, generator)
         self.second = orthogonal(width, width, generator)
@@ -46,6 +47,10 @@ class Reader(nn.Module):
         frames = (window - 1) * (width + 1)
         return {"gru": width, "lstm": 2 * width, "none": 0}.get(self.options.history, frames)
 
+    def forget(self) -> None:
+        """Switch the history off: contexts are those of the present step."""
+        self.forgetful = True
+
     def forward(self, x: Tensor, state: Tensor, starts: Tensor | None) -> tuple[Tensor, Tensor]:
         """Contexts of all steps, and the last state."""
         z = self.second(torch.relu(self.first(self.norm(x))))
@@ -55,7 +60,7 @@ class Reader(nn.Module):
         return _norm(out), state
 
     def _history(self, c: Tensor, state: Tensor, starts: Tensor | None) -> tuple[Tensor, Tensor]:
-        if self.options.history == "none":
+        if self.options.history == "none" or self.forgetful:
             return c, state
         if self.options.history == "gru":
             return gru({f"gru.{name}": value for name, value in self.cell.items()}, c, state, starts)
@@ -93,6 +98,11 @@ class Attention(nn.Module):
         self.query, self.value, self.out = (orthogonal(width, width, generator, 1.0) for _ in range(3))
         # a bias of the keys would add the same to all scores of a query, which the softmax takes away
         self.key = orthogonal(width, width, generator, 1.0, bias=False)
+
+    def silence(self) -> None:
+        """Switch it off: it adds nothing."""
+        self.out.weight.data.zero_()
+        self.out.bias.data.zero_()
 
     def forward(self, asked: Tensor, seen: Tensor, there: Tensor | None) -> Tensor:
         """(…, m, width) from asked (…, m, width) and seen (…, k, width); ``there`` (…, k) leaves out some of the k."""

@@ -25,7 +25,8 @@ scheme too. ``terms`` holds what it needs of a pass with gradients until it is a
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +38,7 @@ from deep.sharing.fups import key_of, parameters_of
 from deep.sharing.obs_hyper.increments import Emitter, Parts, add, apart, side_by_side, whole
 from deep.sharing.obs_hyper.options import ObsHyperOptions
 from deep.sharing.obs_hyper.reader import Reader
-from deep.sharing.scheme import Scheme, options_of
+from deep.sharing.scheme import Part, Scheme, options_of
 from marlcore.errors import InputError
 
 
@@ -158,15 +159,40 @@ class ObsHyper(Scheme):
             terms["alignment"] = self.options.beta * kl
         return terms
 
+    def parts(self) -> list[Part]:
+        """Whatever of the options is switched on."""
+        found, options = [Part("increments", self._emit_nothing)], self.options
+
+        def without(**changes: Any) -> Callable[[], None]:
+            return lambda: setattr(self, "options", dataclasses.replace(options, **changes))
+
+        if self.reader.across is not None:
+            found.append(Part("attention across agents", self.reader.across.silence))
+        if self.reader.state_size:
+            found.append(Part("history", self.reader.forget))
+        if self.context:
+            first = self.reader.norm
+            found.append(Part("context", lambda: first.weight.data[self.body.inputs :].zero_()))
+        if options.scaling:
+            found.append(Part("scaling", lambda: [f.data.fill_(1.0) for f in self.scaling.values()]))
+        if options.fusion:
+            found.append(Part("fusion", lambda: self.get_buffer("kept").zero_()))
+        if options.alpha:
+            found.append(Part("smoothness", without(alpha=0.0, target_every=0), ("update",)))
+        if options.beta:
+            found.append(Part("alignment", without(beta=0.0), ("update",)))
+        if self.target is not None:
+            found.append(Part("target", self._synchronise, ("update",)))
+        return found
+
     def after_step(self) -> None:
         """Synchronise the target hypernetwork at every K-th step."""
-        if self.target is None:
+        if not self.options.target_every:
             return
         steps = self.get_buffer("steps")
         steps += 1
         if int(steps) % self.options.target_every == 0:
-            for target, own in zip(self.target, (self.reader, self.emitter), strict=True):
-                target.load_state_dict(own.state_dict())
+            self._synchronise()
 
     def after_update(self) -> None:
         """Keep this policy among the last K."""
@@ -182,6 +208,15 @@ class ObsHyper(Scheme):
     def __getstate__(self) -> dict[str, Any]:
         """Without what the last pass left for ``terms``."""
         return self.__dict__ | {"_last": None}
+
+    def _synchronise(self) -> None:
+        assert self.target is not None
+        for target, own in zip(self.target, (self.reader, self.emitter), strict=True):
+            target.load_state_dict(own.state_dict())
+
+    def _emit_nothing(self) -> None:
+        self.emitter.G.data.zero_()
+        self.emitter.g.data.zero_()
 
     @property
     def _widths(self) -> list[int]:

@@ -194,6 +194,24 @@ def test_tasks_that_cannot_be_made_are_refused(name, message):
 
 
 @pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("gymnasium_robotics", "mamujoco:Hopper-3x1?workers=1"),
+        ("mpe2", "pettingzoo:mpe2.simple_spread_v3?workers=1"),
+        ("gymnasium", "pettingzoo:planted_bare?workers=1"),
+    ],
+)
+def test_a_missing_package_is_named_with_the_extra_that_brings_it(module, name, tmp_path, monkeypatch):
+    """Workers get this process's sys.path, so a module planted in front of it hides the installed one."""
+    (tmp_path / f"{module}.py").write_text(f"raise ModuleNotFoundError('No module named {module}')")
+    bare = "class E:\n    possible_agents = ['a']\n    action_space = observation_space = lambda self, agent: None\n"
+    (tmp_path / "planted_bare.py").write_text(f"{bare}parallel_env = E\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(InputError, match=rf"No module named {module}.*pip install 'marlcore\[deep\]'"):
+        envs.make(name)
+
+
+@pytest.mark.parametrize(
     ("how", "place"), [("raises", "the planted failure"), ("exits", "exit status 3"), ("hangs", "")]
 )
 def test_a_lost_worker_is_reported_and_started_again_and_the_run_goes_on(make, tmp_path, how, place):
@@ -273,6 +291,18 @@ def test_what_runs_in_workers_imports_no_torch():
     assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == ["False", "False"]
 
 
+def test_a_state_may_be_the_observations_instead(make):
+    """mpe2's state() is all observations one after another."""
+    own, joined = (
+        make(f"pettingzoo:mpe2.simple_spread_v3?workers=1&state={word}", batch=2) for word in ("own", "joined")
+    )
+    for t, u in zip(steps(own, 30), steps(joined, 30), strict=True):
+        assert torch.equal(t.state, u.state)
+    name = planted("stateful=true&state=joined")
+    assert make(name).spec.state_size == 5
+    assert make(planted("stateful=true")).spec.state_size == 1
+
+
 def test_mpe2_through_workers_is_mpe2(make):
     """Episodes from the same seeds and actions, in the parent by mpe2 itself."""
     from marlcore import streams
@@ -330,9 +360,11 @@ SCRIPT = """
 """
 
 
-def test_a_script_without_a_main_guard_runs_once(tmp_path):
+@pytest.mark.parametrize("typed", [False, True], ids=["script", "prompt"])
+def test_a_script_without_a_main_guard_runs_once(tmp_path, typed):
     script = tmp_path / "script.py"
     script.write_text(textwrap.dedent(SCRIPT))
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+    source = "-" if typed else str(script)  # typed at a prompt or in a notebook: no file at all
+    done = subprocess.run([sys.executable, source], input=script.read_text(), capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "once\n"), done.stderr
     assert not re.search("leaked|Traceback", done.stderr)

@@ -192,11 +192,13 @@ def test_the_id_is_a_unit_vector_beside_the_normalised_observation():
         pytest.param(Body(5, 4, (6,), recurrent=7, head=(5,), gain=1.0), id="gru"),
     ],
 )
-def test_agents_of_unequal_sizes_run_as_their_own_networks(body):
+@pytest.mark.parametrize("single", [3, 1])
+def test_agents_of_unequal_sizes_run_as_their_own_networks(body, single):
     bodies = sized(
         body, N, inputs=(5, 3, 4), outputs=(4, 2, 1), hidden=[(3, 4)[: len(body.hidden)]] * 2 + [body.hidden]
     )
     bodies = tuple(dataclasses.replace(b, recurrent=body.recurrent and 3 + i) for i, b in enumerate(bodies))
+    bodies = (bodies[0], dataclasses.replace(bodies[1], inputs=single), bodies[2])
     s = NoPS(N, body, torch.Generator().manual_seed(0), bodies=bodies).double()
     with torch.no_grad():
         for p in s.parameters():
@@ -214,7 +216,7 @@ def test_agents_of_unequal_sizes_run_as_their_own_networks(body):
             assert not last[:, i, own.recurrent :].any()
     # what stands in the padding of x is not read, and parameters are each agent's own sizes: no padding is trained
     other = x.clone()
-    other[:, :, 1, 3:] = 9.0
+    other[:, :, 1, single:] = 9.0
     torch.testing.assert_close(s(other, state)[0], out)
     assert [sum(p.numel() for p in group) for group in s.groups()] == [count(own) for own in bodies]
     s(x, state)[0].square().sum().backward()
