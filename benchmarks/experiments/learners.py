@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import fsolve
+from scipy.stats import beta
 
 from marlcore import library
 from marlcore.games import MarkovGame, MatrixGame
@@ -31,9 +32,16 @@ Result = tuple[str, str, list[dict[str, Any]]]
 
 
 def mean(values: Any) -> str:
-    """A mean over seeds with its interval."""
-    found = interval(np.asarray(values, float), "mean")
+    """A mean over seeds with its interval; what is left of 0 by rounding is 0."""
+    found = interval(np.round(np.asarray(values, float), 14) + 0.0, "mean")
     return f"{found.estimate:.4g} [{found.low:.4g}, {found.high:.4g}]"
+
+
+def share(count: int, of: int) -> str:
+    """How many of so many, and the interval of Clopper & Pearson for the share."""
+    low = beta.ppf(0.025, count, of - count + 1) if count else 0.0
+    high = beta.ppf(0.975, count + 1, of - count) if count < of else 1.0
+    return f"{count} [{low:.3f}, {high:.3f}]"
 
 
 def minimax_q_converges() -> Result:
@@ -116,7 +124,7 @@ def nash_q_on_grid_games() -> Result:
                     "payoffs: seeds": "; ".join(f"{j}: {c}" for j, c in found.items()),
                     "V₁(start)": mean(trace.values[-1, :, 0, start]),
                     "V₂(start)": mean(trace.values[-1, :, 1, start]),
-                    "seeds at an equilibrium": sum(g < 1e-6 for g in gaps),
+                    "seeds at an equilibrium": share(sum(g < 1e-6 for g in gaps), SEEDS),
                     "rule met": f"{counts[0]:.2f}",
                 }
             )
@@ -222,8 +230,8 @@ def reward_inaction() -> Result:
                 "game": game.name,
                 "η": eta,
                 "seeds": seeds,
-                "at a vertex": int(absorbed.sum()),
-                "at the strict equilibrium": "none exists" if strict is None else there,
+                "at a vertex": share(int(absorbed.sum()), seeds),
+                "at the strict equilibrium": "none exists" if strict is None else share(there, seeds),
             }
         )
     claim = (
@@ -308,7 +316,7 @@ def gradients_in_two_by_two_games() -> Result:
         rows.append({"games": "matching pennies", "learner": learner, "distance end/start": mean(apart[-1] / apart[0])})
     rng = np.random.default_rng(0)
     settled = {(0, 1): [0, 0], (0, 0): [0, 0]}
-    wrong, looked = 0, 0
+    wrong = []
     for _ in range(GAMES):
         game = MatrixGame.random((2, 2), rng)
         for reference, counts in settled.items():
@@ -318,23 +326,22 @@ def gradients_in_two_by_two_games() -> Result:
             counts[1] += has_settled(game, trace) or has_settled(
                 game, learners.wolf_iga(game, 400_000, after=trace, **own)
             )
-        first, second = misjudged(game, rng, 100)
-        wrong, looked = wrong + first, looked + second
+        wrong.append(misjudged(game, rng, 100))
     for reference, counts in settled.items():
         printed = "as printed" if reference == (0, 0) else "own payoff"
         rows.append(
             {
                 "games": f"{GAMES} random",
                 "learner": f"wolf_iga, player 2 compares {printed}",
-                "settled after 20 000": counts[0],
-                "after 420 000": counts[1],
+                "settled after 20 000": share(counts[0], GAMES),
+                "after 420 000": share(counts[1], GAMES),
             }
         )
     rows.append(
         {
             "games": f"{GAMES} random, 100 points each",
             "learner": "as printed",
-            "verdicts wrong": f"{wrong / looked:.3f}",
+            "verdicts wrong": mean(wrong),
         }
     )
     claim = (
@@ -350,8 +357,8 @@ def has_settled(game: MatrixGame, trace: Any) -> bool:
     return bool(gap < 0.01 and max(np.abs(p[-1] - p[-2]).max() for p in trace.policies) < 0.01)
 
 
-def misjudged(game: MatrixGame, rng: np.random.Generator, points: int) -> tuple[int, int]:
-    """How often V₂(π) > V₁(π₁, π₂*) and V₂(π) > V₂(π₁, π₂*) disagree at random points."""
+def misjudged(game: MatrixGame, rng: np.random.Generator, points: int) -> float:
+    """The share of random points at which V₂(π) > V₁(π₁, π₂*) and V₂(π) > V₂(π₁, π₂*) disagree."""
     from tabular.learners.wolf_iga import first_equilibrium
 
     _, star = first_equilibrium(np.asarray(game.payoffs))
@@ -360,7 +367,7 @@ def misjudged(game: MatrixGame, rng: np.random.Generator, points: int) -> tuple[
         p, q = rng.dirichlet((1, 1)), rng.dirichlet((1, 1))
         own = p @ game.payoffs[1] @ q
         count += (own > p @ game.payoffs[0] @ star) != (own > p @ game.payoffs[1] @ star)
-    return count, points
+    return count / points
 
 
 def anchors() -> Result:
@@ -460,7 +467,9 @@ def main(out: Path, wanted: list[str]) -> None:
         "# What the learners do",
         "",
         "Made by `python benchmarks/experiments/learners.py docs/experiments-learners.md`, seeds 0, 1, …; 20 seeds",
-        f"unless a column says otherwise; 95 % bootstrap intervals of means in brackets. marlcore {found['version']}.",
+        "unless a column says otherwise. In brackets, at 95 %: bootstrap intervals of means, and behind counts "
+        "Clopper &",
+        f"Pearson's for the share. marlcore {found['version']}.",
         "",
     ]
     parts = []
