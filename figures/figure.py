@@ -99,6 +99,7 @@ class Figure:
             raise InputError(f"{self.name} does not move: choose pdf, svg or png")
         with style.context():
             film = self.animate(data, style)
+            film.show(0)  # the layout is made for something
             frame(film.canvas, style, self.title, self.note)
         return film
 

@@ -120,8 +120,10 @@ def draw(data: Data, style: Style) -> Canvas:
     low, middle, high = data.random.T
     ax.axhline(1, color=style["ink"])
     ax.plot(data.curve, data.sharp, color=style["green"])
-    ax.plot(x, data.walk, "o", color=style["green"], markerfacecolor=style["paper"], markeredgewidth=0.8 * style.line)
-    ax.plot(x, data.adversary, "D--", color=style["orange"], linewidth=0.5 * style.line, markersize=0.8 * style.marker)
+    ring = {"markerfacecolor": style["paper"], "markeredgewidth": 0.8 * style.line, "clip_on": False, "zorder": 4}
+    ax.plot(x, data.walk, "o", color=style["green"], **ring)
+    ax.plot(x, data.adversary, "--", color=style["orange"], linewidth=0.5 * style.line)
+    ax.plot(x, data.adversary, "D", color=style["orange"], markersize=0.8 * style.marker, clip_on=False)
     ax.fill_between(x, low, high, color=style["blue"], alpha=0.22, linewidth=0)
     ax.plot(x, middle, color=style["blue"])
     ax.set(xscale="log", yscale="log", xlim=(data.curve[0], data.curve[-1]), ylim=(low.min() / 2, 2.5))

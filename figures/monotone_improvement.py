@@ -82,7 +82,7 @@ def draw(data: Data, style: Style) -> Canvas:
     for row, (name, hue) in enumerate(METHODS.items()):
         fallen = data.falls[name].mean(1)
         k = data.iterations[1:]
-        bottom.scatter(k, np.full(len(k), -row), s=(0.8 * style.marker) ** 2 * fallen, color=style[hue], linewidth=0)
+        bottom.scatter(k, np.full(len(k), -row), s=(1.3 * style.marker) ** 2 * fallen, color=style[hue], linewidth=0)
         total = int(data.falls[name].sum())
         end_label(bottom, style, -row, f"{total} falls" if total else "no fall", style[hue])
     bottom.set(xlabel="k, iterations", ylim=(-len(METHODS) + 0.4, 0.6), yticks=[])

@@ -75,7 +75,7 @@ def _gif(pictures: list[np.ndarray], rate: int) -> bytes:
 
     # one palette for all frames, from the last one beside the first: colours do not flicker
     both = Image.fromarray(np.concatenate([pictures[0], pictures[-1]]))
-    palette = both.quantize(128, dither=Image.Dither.NONE)
+    palette = both.quantize(256, dither=Image.Dither.NONE)
     images = [Image.fromarray(p).quantize(palette=palette, dither=Image.Dither.NONE) for p in pictures]
     buffer = io.BytesIO()
     images[0].save(

@@ -152,17 +152,17 @@ def animate(data: Data, style: Style) -> Film:
         )
         (dots,) = ax.plot([], [], "o", color=style["blue"], markersize=0.55 * style.marker)
         moving.append((whole, lines, dots))
-    records = next(iter(next(iter(data.paths.values())).values())).shape[0]
-    shown = np.unique(np.linspace(1, records, 60).astype(int))
+    shares = np.linspace(0, 1, 60)
 
     def show(k: int) -> None:
-        upto = int(shown[min(k, len(shown) - 1)])
+        share = shares[min(k, len(shares) - 1)]
         for whole, lines, dots in moving:
+            upto = max(1, round(share * len(whole)))
             for line, path in zip(lines, np.moveaxis(whole, 1, 0), strict=True):
                 line.set_data(path[:upto, 0], path[:upto, 1])
             dots.set_data(whole[upto - 1, :, 0], whole[upto - 1, :, 1])
 
-    return Film(canvas, show, frames=len(shown) + 10)
+    return Film(canvas, show, frames=len(shares) + 10)
 
 
 FIGURE = Figure(
