@@ -21,6 +21,9 @@ EACH = 2
 """Instances of the smallest size; one of every other, and one in all where a margin runs a learner."""
 
 
+MORE = 6
+CASES = ("markov/stage_games/any_equilibrium", "markov/stage_games/values_settle", "matrix/zero_sum/unique_value")
+"""Margins with several cases get more instances."""
 PATH = Path(__file__).with_name("margins.json")
 
 
@@ -44,9 +47,16 @@ def recorded(claim):
         drawn = [instances.choose(instances.exact(batch.one(k), 60), 3 * k + 1) for k in range(31, 15, -1)]
         # instances at which the margin is not 0 tell more
         known = sorted(drawn[:4], key=lambda x: not margin(claim, x)) if exact else drawn
-        for x in known[: EACH if exact and not index else 1]:
-            made.append({"sizes": dict(sizes), "instance": instances.as_data(x), "margin": margin(claim, x)})
+        known = drawn[:MORE] if claim.id in CASES else known[: EACH if exact and not index else 1]
+        made += [entry(claim, x) for x in known]
+    if claim.witness is not None:
+        made.append(entry(claim, claim.witness()))
     return made
+
+
+def entry(claim, x):
+    """What is kept of one instance."""
+    return {"sizes": dict(x.sizes), "instance": instances.as_data(x), "margin": margin(claim, x)}
 
 
 def margin(claim, x):
