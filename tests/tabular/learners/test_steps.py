@@ -16,8 +16,9 @@ from marlcore import library
 from marlcore.errors import InputError
 from marlcore.games import MarkovGame, MatrixGame, TeamGame
 from marlcore.responses import nash_gap
+from marlcore.streams_compiled import words
 from tabular import learners
-from tabular.learners import run
+from tabular.learners import run, schedules
 from tabular.learners.environment import arena
 from tabular.learners.loop import Play
 from tabular.learners.mean_field_q import configuration
@@ -127,6 +128,40 @@ def nearest(v):
         middle = (low + high) / 2
         low, high = (middle, high) if np.maximum(v - middle, 0).sum() > 1 else (low, middle)
     return np.maximum(v - high, 0)
+
+
+# ------------------------------------------------------------ the play
+
+
+@pytest.mark.parametrize("counts", [(2, 3), (3, 2, 4), (2, 2, 2, 2)], ids=str)
+def test_actions_are_read_off_the_stream_of_the_seed(counts):
+    # word i of step t decides what agent i does: the first ε of its range explores, the rest follows the policy
+    game = matrix_game(*counts)
+    rng = np.random.default_rng(len(counts))
+    start = tuple(rng.dirichlet(np.ones(count)) for count in counts)
+    epsilon = Power(0.6, 5.0)
+    trace = learners.phc(game, 40, [9], delta=0.0, epsilon=epsilon, initial=start, record_every=1)
+    explored = 0
+    for t, (_, actions, _) in enumerate(plays(trace, game.payoffs[0][None])):
+        drawn = [w / 2**32 for block in range((len(counts) + 5) // 4) for w in map(int, words(9, 0, t, block))]
+        share = 0.6 / (1 + t / 5)
+        for i, count in enumerate(counts):
+            u = drawn[i]
+            explored += u < share
+            by_policy = np.searchsorted((1 - share) * np.cumsum(start[i]), u - share, side="right")
+            assert actions[i] == (int(u / share * count) if u < share else min(by_policy, count - 1))
+    assert 5 < explored < 40 * len(counts) - 5
+
+
+def test_rates_follow_time_across_blocks_of_it(monkeypatch):
+    def update(own, now):
+        for i, p in enumerate(row[0] for row in own.policy):
+            step = rates(now.t) * now.r[i]
+            own.policy[i][0] = p + step * (np.eye(len(p))[now.a[i]] - p)
+
+    for module in (run, schedules):
+        monkeypatch.setattr(module, "BLOCK", 8)
+    follow(learners.linear_reward_inaction, matrix_game(2, 3), update, eta=RATE)
 
 
 # ------------------------------------------------------------ own tables
@@ -367,10 +402,11 @@ def test_correlated_q():
     options = {"alpha": RATE, "epsilon": 0.5}
     game = markov_game(2, 3)
     trace = learners.correlated_q(game, STEPS + 1, [3], record_every=1, **options)
-    follow(learners.correlated_q, game, update, **options)
+    _, own = follow(learners.correlated_q, game, update, **options)
     # at the end: σ is a correlated equilibrium of the last stage game, the values are its, the policies its marginals
     end = learners.correlated_q(game, STEPS, [3], record_every=1, **options)
     sigma, Q = end.state["memory.sigma"][0], end.state["memory.Q"][0]
+    np.testing.assert_allclose(Q, own.memory["Q"].swapaxes(0, 1).reshape(Q.shape), rtol=0, atol=1e-12)
     for s in np.flatnonzero(end.state["visits"][0]):
         joint, stage = sigma[s].reshape(2, 3), Q[s].reshape(2, 2, 3)
         np.testing.assert_allclose(end.values[-1, 0, :, s], (stage * joint).sum((1, 2)), atol=1e-12)
