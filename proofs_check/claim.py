@@ -115,7 +115,7 @@ class Claim:
             raise InputError("margin must be a function of an instance, and family a Family")
         for name, hypothesis in self.hypotheses.items():
             if not isinstance(hypothesis, Hypothesis):
-                raise InputError(f"hypotheses[{name!r}] is no Hypothesis")
+                raise InputError(f"hypotheses[{name!r}] = {hypothesis!r} is no Hypothesis")
 
     def _repr_html_(self) -> str:
         from proofs_check import showing

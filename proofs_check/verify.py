@@ -17,7 +17,7 @@ from typing import Any
 
 from marlcore.errors import InputError
 from marlcore.kit.executor import map_each
-from proofs_check import ledger, witness
+from proofs_check import instances, ledger, witness
 from proofs_check.claim import Claim
 from proofs_check.engines import NAMES, Budget, Candidates, budget_named
 from proofs_check.engines.certified import certify as certify
@@ -115,7 +115,9 @@ def examine(
     candidates = Candidates()
     try:
         evidence = store.read(claim)
-        done = {e.engine for e in evidence if e.run == run} if store.path is not None else set()
+        before = [e for e in evidence if e.run == run] if store.path is not None else []
+        done = {e.engine for e in before}
+        _again(claim, before, candidates)
         for name in engines:
             if name in done:
                 continue
@@ -134,6 +136,15 @@ def examine(
         text = f"{type(error).__name__}: {' '.join(str(error).split())} ({at.filename}, line {at.lineno})"
         return Result(claim, (), _located(claim, f"{claim.id}: it fails: {text}"))
     return Result(claim, tuple(evidence))
+
+
+def _again(claim: Claim, before: Sequence[Evidence], candidates: Candidates) -> None:
+    """What the searches of an interrupted run had found, for the engine that certifies it."""
+    for e in before:
+        if e.outcome == "silent" and e.instance is not None and e.margin is not None:
+            sizes = {key: tuple(v) if isinstance(v, list) else v for key, v in e.sizes.items()}
+            x = instances.from_data(claim.family.layout(**sizes), sizes, e.instance, claim.id)
+            candidates.add(e.margin, e.engine, x.convert("float"))
 
 
 def falsify(claim: Claim, budget: str = "standard", seed: int = 0, path: Path | None = None) -> Result:

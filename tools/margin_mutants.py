@@ -6,17 +6,20 @@
 The wrongs are those of ``mutations.py``, in the functions of the page that its claims' margins call (not in layouts,
 statements or proofs). A wrong page is read into a module of its own, in this process: for each claim whose margin
 reaches the wrong, its margin at the recorded instances must change (tests/data/margins), or differ between kinds of
-number or in a batch, or it must lose its verdict: a claim that should fall no longer does, or one that stands has no
-sign left. Some wrongs are none: (a − b)² for (b − a)². They are told by a margin that is the same at SAME random
-instances of every size, ties and corners among them, and are counted apart. A survivor is killed by a better instance,
-or justified in tests/mutants_justified.toml.
+number or in a batch, or it must lose its verdict (a claim that should fall no longer does, or one that stands has no
+sign left), or a test of the page's own file must fail. Some wrongs are none: (a − b)² for (b − a)². They are told by a
+margin that is the same at SAME random instances of every size, ties and corners among them, and are counted apart. A
+survivor is killed by a better instance, or justified in tests/mutants_justified.toml.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import importlib
+import importlib.util
+import inspect
 import signal
 import sys
 import tempfile
@@ -133,7 +136,7 @@ def examined(mutant: Mutant, page: str, right: dict[str, Claim]) -> str:
         module.__file__ = str(ledger.HOME / f"{page}.py")
         exec(compile(mutant.source, module.__file__, "exec"), vars(module))
         claims = claims_of(module, page)
-        if any(_law_fails(claims[name]) for name in right):
+        if any(_law_fails(claims[name]) for name in right) or _own_test_fails(page, module):
             return "noticed"
         return "same" if all(_same(claims[name], claim) for name, claim in right.items()) else "missed"
     except Exception:  # a page that does not load, or a margin that raises, is noticed whatever it raises
@@ -171,6 +174,35 @@ def _law_fails(claim: Claim) -> bool:
                 except AssertionError:
                     return True
     return False
+
+
+def _own_test_fails(page: str, wrong: types.ModuleType) -> bool:
+    """Whether a test of the page's file that takes nothing fails while the wrong page stands for the right one."""
+    folder, name = page.split("/")
+    tests = _tests(f"{folder}/test_{name}.py")
+    parent = sys.modules[f"proofs_check.claims.{folder}"]
+    right = getattr(parent, name)
+    try:
+        setattr(parent, name, wrong)
+        for test in tests:
+            test()
+    except AssertionError:
+        return True
+    finally:
+        setattr(parent, name, right)
+    return False
+
+
+@functools.cache
+def _tests(file: str) -> list[Any]:
+    path = ROOT / "tests" / "proofs_check" / "claims" / file
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found = [v for k, v in vars(module).items() if k.startswith("test_") and k != "test_laws"]
+    return [test for test in found if not inspect.signature(test).parameters]
 
 
 LAWS = (

@@ -141,6 +141,26 @@ def test_an_interrupted_run_goes_on(tmp_path, monkeypatch):
     assert all(len(r.evidence) == 1 and r.evidence[0].run == 0 for r in results)
 
 
+def test_what_an_interrupted_search_had_found_is_certified_when_the_run_goes_on(tmp_path, monkeypatch):
+    from proofs_check import ledger
+    from proofs_check.engines import certified
+
+    (claim,) = ledger.discover(["harl/lemma_8/misprint"]).claims
+    original, store = certified.run, Store(tmp_path)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(certified, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        running.verify([claim], engines=("sampled", "certified"), store=store)
+    monkeypatch.setattr(certified, "run", original)
+    (result,) = running.verify([claim], engines=("sampled", "certified"), store=store)
+    assert [(e.engine, e.run) for e in result.evidence] == [("sampled", 0), ("certified", 0)]
+    assert result.evidence[1].detail == "found by: sampled"
+    assert result.verdict == "refuted"
+
+
 def test_evidence_on_another_wording_does_not_count(tmp_path):
     import dataclasses
 

@@ -154,7 +154,8 @@ def keep_or_send() -> Layout:
     return {"V": Reals((2, 2))}
 
 
-DAYS = 40
+DAYS = 43
+"""A day of the cycle on which the largest move is a fall."""
 DISCOUNT = "3/4"
 KEEP = ((1, 0), (3, 1))
 """What the two players get while the state's player keeps, at state 1 and at state 2."""
@@ -231,7 +232,7 @@ any_equilibrium = Claim(
     witness=nearby,
 )
 values_settle = Claim(
-    statement=r"\|V_{40} - V_{39}\|_\infty \le \tfrac{1}{10}, \quad V_{k+1} = \text{the values of stage equilibria of }"
+    statement=r"\|V_{43} - V_{42}\|_\infty \le \tfrac{1}{10}, \quad V_{k+1} = \text{the values of stage equilibria of }"
     r" Q_k",
     plain="Iterating the values of stage equilibria settles in every game.",
     source="Zinkevich, Greenwald & Littman, Cyclic equilibria in Markov games, NeurIPS 2005",
