@@ -19,7 +19,7 @@ from matplotlib.colors import BoundaryNorm
 from matplotlib.figure import Figure as Canvas
 
 from figures.figure import Figure
-from figures.parts import corner_title, on_triangle, outlined, panels, triangle
+from figures.parts import colour_bar, corner_title, on_triangle, outlined, panels, triangle
 from figures.style import Style
 from marlcore import objectives
 from marlcore.divergences import tv
@@ -56,7 +56,7 @@ def data(
     old: tuple[float, float, float] = (0.5, 0.3, 0.2),
     advantage: tuple[float, float, float] = (-1.0, 0.2, 2.2),
     epsilon: float = 0.2,
-    resolution: int = 60,
+    resolution: int = 40,
 ) -> Data:
     """π, the advantage that the clip drift weighs, its range ε, and points along an edge of the simplex."""
     pi = np.asarray(old, dtype=float)
@@ -128,14 +128,12 @@ def draw(data: Data, style: Style) -> Canvas:
         image = ax.tricontourf(x, y, value, levels=LEVELS, cmap=style.rising, norm=norm, extend="max")
         triangle(ax, style, ["1", "2", "3"])
         flat = data.slopes[name] < FLAT
-        ax.plot(x[flat], y[flat], ".", color=style["green"], markersize=0.32 * style.marker, markeredgewidth=0)
+        if flat.sum() > 1:
+            ax.tricontourf(x, y, flat.astype(float), levels=[0.5, 2], colors=[style["green"]], alpha=0.6)
         _old(ax, data, name, style)
     place = {"location": "right", "aspect": 30, "pad": 0.04} if style.wide else {"location": "bottom", "aspect": 40}
-    bar = canvas.colorbar(image, ax=axes, shrink=0.85, **place)
-    bar.set_label("D, the drift; green: gradient zero", size=style.type, color=style["ink"])
+    bar = colour_bar(canvas, style, image, axes, "D, the drift; green: gradient zero", shrink=0.85, **place)
     bar.set_ticks(list(LEVELS), labels=[f"{level:g}" for level in LEVELS])
-    bar.outline.set_visible(False)
-    bar.ax.grid(False)
     return canvas
 
 

@@ -234,9 +234,10 @@ def paths(ax: Axes, style: Style, x: Any, y: Any, colour: str, *, every: bool = 
     ax.plot(x[-1], y[-1], "o", **ends)
 
 
-def colour_bar(canvas: Canvas, style: Style, image: Any, ax: Axes, label: str, **options: Any) -> Any:
-    """A colour bar as high as its panel, with its label."""
-    bar = canvas.colorbar(image, cax=ax.inset_axes((1.04, 0, 0.045, 1)), **options)
+def colour_bar(canvas: Canvas, style: Style, image: Any, ax: Axes | Sequence[Axes], label: str, **options: Any) -> Any:
+    """A colour bar with its label: as high as its panel, or beside several of them (``options`` of ``colorbar``)."""
+    place = {"cax": ax.inset_axes((1.04, 0, 0.045, 1))} if isinstance(ax, Axes) else {"ax": list(ax)}
+    bar = canvas.colorbar(image, **place, **options)
     bar.set_label(label, size=style.type, color=style["ink"])
     bar.outline.set_visible(False)
     bar.ax.grid(False)

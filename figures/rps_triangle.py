@@ -60,12 +60,12 @@ def draw(data: Data, style: Style) -> Canvas:
     canvas, axes = panels(style, len(data.paths) + 1, across=4 if style.size == "slide" else 2, height=5.4)
     for ax, (name, path) in zip(axes, data.paths.items(), strict=False):
         pure = np.isin(path[-1], (0, 1)).all()
-        shares = [f" {share:.0%}" if pure else "" for share in path[1:].mean(0)]
+        shares = [f"\n{share:.0%}" if pure else "" for share in path[1:].mean(0)]
         names = [f"{action}{share}" for action, share in zip(("rock", "paper", "scissors"), shares, strict=True)]
-        triangle(ax, style, names, room=0.22 if style.size == "slide" else 0.15)
+        triangle(ax, style, names, room=0.1)
         (_corners if pure else _path)(ax, style, path, style[HUES[name]])
         ax.plot(*on_triangle(np.full(3, 1 / 3)), "+", color=style["ink"], markersize=1.4 * style.marker, zorder=5)
-        ax.set_title(name, loc="center")
+        ax.set_title(name, loc="center", pad=2.6 * style.small)  # above the name and the share at the top corner
     last = axes[-1]
     for name, found in data.distances.items():
         band(last, style, data.steps, found.low, found.estimate, found.high, style[HUES[name]])

@@ -33,7 +33,7 @@ DISTANCES: dict[str, Callable[[Any, Any], Any]] = {
 NAMES = {
     "forward": "forward KL:\nKL(π‖π̂) ≤ δ",
     "reverse": "reverse KL:\nKL(π̂‖π) ≤ δ",
-    "tv": "variation:\nTV(π, π̂) ≤ δ",
+    "tv": "total\nvariation:\nTV ≤ δ",
 }
 RADII = {"forward": (0.01, 0.05, 0.15, 0.4), "reverse": (0.01, 0.05, 0.15, 0.4), "tv": (0.07, 0.15, 0.25, 0.4)}
 
@@ -142,10 +142,8 @@ def draw(data: Data, style: Style) -> Canvas:
         ax.plot(*on_triangle(data.paths[name]), color=style["orange"], zorder=4)
         _old(ax, data, style)
     end = on_triangle(data.paths["forward"][-1])
-    offset = (0.9 * style.type, 0.4 * style.type)
-    axes[0].annotate(
-        "the best π̂", end, xytext=offset, textcoords="offset points", color=style["orange"], size=style.small
-    )
+    place = {"xytext": (1.4 * style.type, 0.5 * style.type), "textcoords": "offset points"}
+    outlined(axes[0].annotate("the best π̂", end, color=style["orange"], size=style.small, **place), style)
     return canvas
 
 

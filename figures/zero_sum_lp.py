@@ -51,7 +51,7 @@ class Data:
 
 
 def data(
-    rows: tuple[tuple[float, ...], ...] = ROWS, square: tuple[tuple[float, ...], ...] = SQUARE, resolution: int = 120
+    rows: tuple[tuple[float, ...], ...] = ROWS, square: tuple[tuple[float, ...], ...] = SQUARE, resolution: int = 60
 ) -> Data:
     """``rows`` is the payoff of the left game, two rows; ``square`` that of the right one."""
     narrow = np.asarray(rows, dtype=float)
