@@ -94,6 +94,8 @@ def test_the_reader_of_imports_reads_them(tmp_path, monkeypatch):
         ("marlcore.values", ()),
         ("marlcore.objectives", ()),
         ("marlcore.conformance", ()),
+        ("marlcore.kit.html", ()),
+        ("marlcore.showing", ()),
         ("marlcore.cli_config", ("tyro",)),
     ],
 )
