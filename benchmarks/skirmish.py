@@ -7,6 +7,7 @@ many battles, where it is installed.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from typing import Any
 
@@ -38,12 +39,9 @@ def random_play(name: str, batch: int) -> Any:
 
 def random_smax(name: str, batch: int) -> Any:
     """The same in SMAX, all steps in one jitted scan."""
-    import jax
-    import jax.numpy as jnp
-    from jaxmarl import make
-    from jaxmarl.environments.smax import map_name_to_scenario
-
-    env = make("HeuristicEnemySMAX", scenario=map_name_to_scenario(name))
+    jax, jnp, jaxmarl = (importlib.import_module(module) for module in ("jax", "jax.numpy", "jaxmarl"))
+    scenario = importlib.import_module("jaxmarl.environments.smax").map_name_to_scenario(name)
+    env: Any = jaxmarl.make("HeuristicEnemySMAX", scenario=scenario)
 
     def one(carry: Any, _: Any) -> Any:
         key, obs, state = carry

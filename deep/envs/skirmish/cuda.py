@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import cuda
+from numba import cuda as numba_cuda
 from torch import Tensor
 
 from deep.envs.skirmish.batch import step_one
 from deep.envs.skirmish.show import show_battle, start_battle
 from deep.envs.skirmish.step import CLOCK, EPISODE
 
+cuda: Any = numba_cuda  # its kernels have no types
 THREADS = 64
 """Threads a block: a battle keeps few values in registers, so many blocks fit."""
 

@@ -55,7 +55,11 @@ def test_a_device_that_is_not_there_is_named():
         envs.make("game:climbing", device="cuda")
 
 
-@pytest.mark.parametrize("family", envs.families())
+ELSEWHERE = {"smac": "smac", "smacv2": "smacv2", "smax": "jaxmarl", "vmas": "vmas"}
+"""Families that need what may not be installed; their own tests use a stand-in or skip."""
+
+
+@pytest.mark.parametrize("family", [name for name in envs.families() if name not in ELSEWHERE])
 def test_every_family_keeps_the_contract(family):
     conformance.check("environments", family)
 

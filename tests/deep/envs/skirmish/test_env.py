@@ -22,6 +22,15 @@ ROOT = Path(__file__).parents[4]
 CPU = torch.device("cpu")
 
 
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """A batch of one or two battles gains nothing from threads, and waits for them on a busy machine."""
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    yield
+    numba.set_num_threads(before)
+
+
 def test_a_name_makes_a_battle_and_others_are_refused():
     env = envs.make("skirmish:3m", batch=2)
     assert (env.spec.n_agents, env.spec.n_actions, env.spec.obs_size, env.spec.state_size) == (3, 9, 30, 48)

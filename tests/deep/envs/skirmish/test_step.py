@@ -2,6 +2,7 @@
 
 import math
 
+import numba
 import numpy as np
 import pytest
 import torch
@@ -14,6 +15,15 @@ from marlcore import streams
 
 STOP, NORTH, EAST = 1, 2, 4
 CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """A batch of one or two battles gains nothing from threads, and waits for them on a busy machine."""
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    yield
+    numba.set_num_threads(before)
 
 
 def unit(name):
