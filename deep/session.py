@@ -40,7 +40,7 @@ class Session:
     def __init__(self, config: Config) -> None:
         if config.machine.threads:
             torch.set_num_threads(config.machine.threads)
-        self.config, self.algorithm = config, algorithms.load(config.algorithm)
+        self.config = config
         rollout = config.rollout
         self.env = envs.make(config.env, batch=rollout.copies, device=config.machine.device, seed=config.seed)
         try:

@@ -1,7 +1,8 @@
 """What the deep half reaches on exact games, 20 seeds: ``python benchmarks/experiments/deep_audit.py OUT.md [PART …]``.
 
 Every run trains on a game whose optimum and equilibria are known, its policy is read out of the networks, and J and the
-Nash gap are exact (``deep.audit``). Intervals are 95 % bootstrap intervals of a mean over seeds. The text that this
+Nash gap are exact (``deep.audit``). Intervals are 95 % bootstrap intervals of a mean over seeds. A cell that is done is
+kept in OUT.cells/, so a run that is stopped goes on, and several may share the work (one PART each). The text that this
 program writes is docs/experiments-deep.md.
 """
 
@@ -10,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +25,7 @@ from deep import algorithms
 from deep.audit import Audit, audit
 from deep.config import Config, Network, Rollout
 from deep.learner import Optimiser
+from marlcore.kit import files
 from marlcore.kit.provenance import provenance
 from marlcore.kit.statistics import interval
 
@@ -38,6 +39,8 @@ ENTROPY = 0.03
 """Holds a policy off the vertices for long enough: where an action is not sampled, no estimate can bring it back."""
 NEAR = 0.05
 """Within this share of the optimum of a value, a run counts as having reached it."""
+CELLS = Path("cells")
+"""Where finished cells are kept; beside the page when run as a program."""
 Result = tuple[str, str, list[dict[str, Any]]]
 
 GAMES: dict[str, dict[str, float]] = {
@@ -62,6 +65,16 @@ def runs(algorithm: str, sharing: str, game: str, seeds: int = SEEDS) -> list[Au
         audit(Config(algorithm, f"game:{game}", sharing=sharing, seed=seed, steps=steps, **common), sampled=False)
         for seed in range(seeds)
     ]
+
+
+def cell(algorithm: str, sharing: str, game: str, seeds: int = SEEDS) -> dict[str, Any]:
+    """The row of one cell, from the file of an earlier call if there is one."""
+    words = "-".join((algorithm, sharing, game, str(seeds), str(UPDATES)))
+    path = CELLS / ("".join(c if c.isalnum() else "_" for c in words) + ".json")
+    if not path.exists():
+        CELLS.mkdir(parents=True, exist_ok=True)
+        files.write_json(path, row(runs(algorithm, sharing, game, seeds), game), overwrite=True)
+    return files.read_json(path)
 
 
 def row(done: list[Audit], game: str) -> dict[str, Any]:
@@ -92,7 +105,7 @@ def mean(values: Any) -> str:
 
 def no_sharing() -> Result:
     """HAPPO and HATRPO with networks of their own."""
-    rows = [row(runs(algorithm, "nops", game), game) for game in GAMES for algorithm in ("happo", "hatrpo")]
+    rows = [cell(algorithm, "nops", game) for game in GAMES for algorithm in ("happo", "hatrpo")]
     claim = (
         "HAPPO and HATRPO without parameter sharing reach the optimum or another Nash equilibrium, whose Nash gap is "
         "0.\nWhich one is a matter of the start: from a policy near uniform, climbing's optimum 11 looks worse than 7 "
@@ -114,7 +127,7 @@ def sharing_8() -> Result:
 def _trap(n: int) -> Result:
     game = f"trap_of_homogeneity?n={n}"
     schemes = ("fups", "fups_id", "hyper")
-    rows = [row(runs(algorithm, sharing, game), game) for algorithm in ("happo", "hatrpo") for sharing in schemes]
+    rows = [cell(algorithm, sharing, game) for algorithm in ("happo", "hatrpo") for sharing in schemes]
     claim = (
         f"In the game of HARL's Prop. 4 one policy for all agents earns at most 2/2ⁿ = {2 / 2**n:g} of the optimum, "
         "and full\nparameter sharing (fups) stays there whatever the algorithm. With an id (fups_id) and with "
@@ -129,7 +142,7 @@ def every_algorithm() -> Result:
     for game in ("climbing", "trap_of_heterogeneity"):
         for algorithm in ("happo", "hatrpo", "haa2c", "mappo", "ippo"):
             for sharing in ("fups", "fups_id", "nops", "hyper"):
-                rows.append(row(runs(algorithm, sharing, game, seeds=3), game))
+                rows.append(cell(algorithm, sharing, game, seeds=3))
     claim = (
         f"Every algorithm with every sharing scheme, 3 seeds of {UPDATES} updates each. No update falls below Lemma "
         "8's bound\nwith C*: the bound is a theorem, so the column tests the audit."
@@ -144,13 +157,11 @@ def write(path: Path, parts: list[str]) -> None:
     """Run the parts and write, or replace, their sections of the page."""
     sections = dict(_sections(path)) if path.exists() else {}
     for name in parts:
-        begun = time.process_time()
         title, claim, rows = PARTS[name]()
         columns = list(dict.fromkeys(key for r in rows for key in r))
         table = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
         table += ["| " + " | ".join(str(r.get(key, "")) for key in columns) + " |" for r in rows]
-        seconds = f"{time.process_time() - begun:.0f} s of processor time."
-        sections[title] = "\n".join([claim, "", *table, "", seconds])
+        sections[title] = "\n".join([claim, "", *table])
         text = "\n\n".join([_head(), *(f"## {name}\n\n{body}" for name, body in sections.items())])
         path.write_text(text + "\n", encoding="utf-8")
         print(f"{name}: done", file=sys.stderr)
@@ -177,5 +188,6 @@ def _sections(path: Path) -> list[tuple[str, str]]:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    CELLS = Path(sys.argv[1]).with_suffix(".cells")
     chosen = sys.argv[2:] or list(PARTS)
     write(Path(sys.argv[1]), chosen)

@@ -48,11 +48,17 @@ Objective = Callable[[Tensor, Batch, Distribution], Tensor]
 def simultaneous(
     learner: Learner, batch: Batch, ascent: Ascent, objective: Objective, moment: Moment
 ) -> dict[str, float]:
-    """All agents ascend f(r_i, Â_i) together."""
+    """All agents ascend f(r_i, Â_i) from π_old; those with parameters of their own one by one, which is the same."""
     agents = list(range(learner.n))
     if moment.note is not None:
         moment.note(tuple(agents), batch)
-    return mean_of(ascend(learner, batch, agents, ascent, objective, moment, key=0))
+    if learner.actor.coupled:
+        return mean_of(ascend(learner, batch, agents, ascent, objective, moment, key=0))
+    figures = []
+    for i in agents:
+        own = batch.of([i], learner.actor.scheme.centralised)
+        figures += ascend(learner, own, [i], ascent, objective, moment, key=0)
+    return mean_of(figures)
 
 
 def sequential(
@@ -84,7 +90,6 @@ def ascend(
     key: int,
 ) -> list[dict[str, Any]]:
     """Epochs of gradient steps of those agents; ``batch`` is theirs. What each step reports."""
-    coupled = learner.actor.coupled
     groups = sorted({learner.group_of(i) for i in agents})
     figures = []
     for epoch in range(ascent.epochs):
@@ -94,15 +99,14 @@ def ascend(
             logp = dist.log_prob(part.actions)
             r = (logp - part.logp).exp()
             f = objective(r, part, dist)
-            gain, entropy = (_mean(x, part.weights, coupled) for x in (f, dist.entropy()))
+            gain, entropy = (masked_mean(x, part.weights) for x in (f, dist.entropy()))
             terms = terms_of(learner.actor, part, dist, agents)
             loss = sum(terms.values(), -(gain + ascent.entropy * entropy))
             norm = learner.step_actor(loss, groups)
-            share = 1 if coupled else len(agents)
             figures.append(
                 {
                     "policy_loss": loss.detach(),
-                    "entropy": entropy.detach() / share,
+                    "entropy": entropy.detach(),
                     "ratio": masked_mean(r.detach(), part.weights),
                     "kl": masked_mean(r.detach() - 1 - (logp - part.logp).detach(), part.weights),
                     "gradient_norm": norm,
@@ -135,11 +139,3 @@ def ratios_of(actor: Actor, batch: Batch, agents: Sequence[int]) -> list[Tensor]
     with torch.no_grad():
         logp = policy_of(actor, own, agents).log_prob(own.actions)
     return list((logp - own.logp).exp().split(1, -1))
-
-
-def _mean(x: Tensor, weights: Tensor, coupled: bool) -> Tensor:
-    """Over everybody where parameters are shared, else the sum of each agent's own mean."""
-    if coupled or x.shape[-1] == 1:
-        return masked_mean(x, weights)
-    totals = weights.sum((0, 1))
-    return ((weights * x).sum((0, 1)) / torch.where(totals > 0, totals, 1.0)).sum()

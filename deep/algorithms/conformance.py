@@ -8,6 +8,7 @@ Each check takes an ``Algorithm`` and runs its update on small exact games, with
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -21,6 +22,7 @@ from deep.distributions import Categorical
 from deep.learner import Optimiser
 from deep.rollout import Batch
 from deep.session import Session
+from marlcore import registry
 from marlcore.errors import InputError
 
 KINDS = ("discrete", "multi-discrete", "box")
@@ -115,23 +117,29 @@ def _problems(algorithm: Algorithm, schemes: tuple[str, ...] = ("nops", "fups_id
     """Sessions on the trap of heterogeneity that have made one update, and the batch of it."""
     if "discrete" not in algorithm.kinds:
         raise InputError(f"the suite plays games of discrete actions, which {algorithm.name} cannot handle")
-    for sharing in schemes:
-        config = Config(
-            algorithm="happo",
-            env="game:trap_of_heterogeneity",
-            sharing=sharing,
-            steps=10**6,
-            rollout=Rollout(copies=64, length=2),
-            network=Network(hidden=(16,), norm=False, activation="tanh"),
-            optimiser=Optimiser(lr=2e-2, critic_lr=2e-2),
-        )
-        session = Session(config)
-        # the algorithm under test need not be registered, so it takes the place of one that is
-        session.algorithm = algorithm
-        object.__setattr__(session.config, "options", algorithm.options())
-        session.update()
-        assert session.batch is not None
-        yield session, session.batch
+    # the algorithm under test need not be registered, and a config knows algorithms by name
+    name = f"under test {next(_NUMBERS)}"
+    registry.register("algorithms", name, algorithm)
+    try:
+        for sharing in schemes:
+            config = Config(
+                algorithm=name,
+                env="game:trap_of_heterogeneity",
+                sharing=sharing,
+                steps=10**6,
+                rollout=Rollout(copies=64, length=2),
+                network=Network(hidden=(16,), norm=False, activation="tanh"),
+                optimiser=Optimiser(lr=2e-2, critic_lr=2e-2),
+            )
+            session = Session(config)
+            session.update()
+            assert session.batch is not None
+            yield session, session.batch
+    finally:
+        registry.unregister("algorithms", name)
+
+
+_NUMBERS = itertools.count()
 
 
 def _policies(session: Session) -> list[torch.Tensor]:
