@@ -27,6 +27,7 @@ from tabular.learners.schedules import BLOCK, Power, Visits, block
 from tabular.learners.wolf_iga import first_equilibrium
 from tabular.static.zero_sum import solve_zero_sum
 from tabular.static.zero_sum_kernel import workspace
+from tabular.static.zero_sum_warm_kernel import NO_GUESS
 
 STEPS = 25
 RATE = Power(0.5, 10.0, 1.0)
@@ -290,6 +291,7 @@ def test_a_uniform_policy_ends_the_guess_at_its_support():
     )
     minimax_update(memory, workspace(2, 2), play, 0, 1)
     np.testing.assert_array_equal(play.policy[:, 0], 0.5)
+    assert memory[1][0, 0] == NO_GUESS
     play.rewards[0] = -1.0
     minimax_update(memory, workspace(2, 2), play, 0, 1)
     np.testing.assert_array_equal(play.policy[:, 0].sum(-1), 1)
