@@ -354,9 +354,15 @@ def test_nash_q(counts, select):
         assert counted.tolist() == [status.count(0), status.count(1), 0]
 
 
-@pytest.mark.parametrize(
-    "friends", [[[1], [0], []], [[], [2], [1]], None], ids=["12 against 3", "23 against 1", "foes"]
-)
+SPLITS = {
+    "12 against 3": [[1], [0], []],
+    "23 against 1": [[], [2], [1]],
+    "everybody is a friend of 2": [[], [0, 2], []],
+    "foes": None,
+}
+
+
+@pytest.mark.parametrize("friends", SPLITS.values(), ids=SPLITS)
 def test_friend_or_foe_q(friends):
     sides = [[i, *sorted(own)] for i, own in enumerate(friends or [[], [], []])]
 
