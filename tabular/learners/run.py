@@ -187,8 +187,8 @@ def _advance(
             loop(memory, scratch, play, place.world, own, log, position, sums, rates, drawn, *times)
         except NumbaError as error:
             raise InputError(
-                f"the update of {rule.name} does not compile; it allocates nothing (no np.zeros, no a + b of arrays): "
-                "arrays come from memory and scratch. The error above is numba's"
+                f"the update of {rule.name} does not compile; it allocates nothing (no np.zeros, no a + b or a.max() "
+                "of arrays): write loops, and take arrays from memory and scratch. The error above is numba's"
             ) from error
 
     with ThreadPoolExecutor(min(threads or _cores(), len(seeds))) as pool:

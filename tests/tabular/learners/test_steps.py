@@ -27,6 +27,7 @@ from tabular.learners.schedules import BLOCK, Power, Visits, block
 from tabular.learners.wolf_iga import first_equilibrium
 from tabular.static.zero_sum import solve_zero_sum
 from tabular.static.zero_sum_kernel import workspace
+from tabular.static.zero_sum_warm_kernel import NO_GUESS
 
 STEPS = 25
 RATE = Power(0.5, 10.0, 1.0)
@@ -290,6 +291,7 @@ def test_a_uniform_policy_ends_the_guess_at_its_support():
     )
     minimax_update(memory, workspace(2, 2), play, 0, 1)
     np.testing.assert_array_equal(play.policy[:, 0], 0.5)
+    assert memory[1][0, 0] == NO_GUESS
     play.rewards[0] = -1.0
     minimax_update(memory, workspace(2, 2), play, 0, 1)
     np.testing.assert_array_equal(play.policy[:, 0].sum(-1), 1)
@@ -352,9 +354,15 @@ def test_nash_q(counts, select):
         assert counted.tolist() == [status.count(0), status.count(1), 0]
 
 
-@pytest.mark.parametrize(
-    "friends", [[[1], [0], []], [[], [2], [1]], None], ids=["12 against 3", "23 against 1", "foes"]
-)
+SPLITS = {
+    "12 against 3": [[1], [0], []],
+    "23 against 1": [[], [2], [1]],
+    "everybody is a friend of 2": [[], [0, 2], []],
+    "foes": None,
+}
+
+
+@pytest.mark.parametrize("friends", SPLITS.values(), ids=SPLITS)
 def test_friend_or_foe_q(friends):
     sides = [[i, *sorted(own)] for i, own in enumerate(friends or [[], [], []])]
 
