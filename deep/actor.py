@@ -130,7 +130,7 @@ def policy_tables(actor: Actor, obs: Tensor) -> tuple[Tensor, ...]:
     spec = actor.spec
     counts = [space.n for space in spec.spaces if isinstance(space, Discrete)]
     assert len(counts) == spec.n_agents, f"{spec.name} has no tables: its actions are {spec.action_kind}"
-    allowed = torch.arange(spec.n_actions) < torch.tensor(counts)[:, None]
+    allowed = torch.arange(spec.n_actions, device=obs.device) < torch.tensor(counts, device=obs.device)[:, None]
     out, _ = actor.outputs(obs[None])
     found = actor.distribution(out[0], allowed.expand(len(obs), -1, -1))
     assert isinstance(found, Categorical)

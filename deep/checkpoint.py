@@ -30,10 +30,10 @@ def save(path: Path, config: Mapping[str, Any], content: Mapping[str, Any]) -> N
     files.write_bytes(path, buffer.getvalue(), overwrite=True)
 
 
-def load(path: Path, config: Mapping[str, Any] | None = None, device: str = "cpu") -> dict[str, Any]:
-    """The content of a checkpoint, on ``device``; of ``config`` if that is given."""
+def load(path: Path, config: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The content of a checkpoint, on the CPU wherever it was written; of ``config`` if that is given."""
     try:
-        content = torch.load(io.BytesIO(path.read_bytes()), map_location=device, weights_only=True)
+        content = torch.load(io.BytesIO(path.read_bytes()), map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InputError(f"{path.parent} has no checkpoint: it was stopped before its first one") from None
     except Exception as error:  # torch raises whatever its reader meets: a broken archive, a pickle that is not allowed

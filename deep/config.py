@@ -186,6 +186,8 @@ def _check(config: Config) -> None:
         "machine.checkpoint_every": config.machine.checkpoint_every,
         "options.epochs": getattr(options, "epochs", 1),
         "options.minibatches": getattr(options, "minibatches", 1),
+        "options.tries": getattr(options, "tries", 1),
+        "options.iterations": getattr(options, "iterations", 1),
     }
     for name, count in counts.items():
         if count < 1:
@@ -200,7 +202,14 @@ def _check(config: Config) -> None:
         raise InputError(f"rollout.discount must be in [0, 1), not {rollout.discount}")
     positive = {"optimiser.lr": config.optimiser.lr, "optimiser.critic_lr": config.optimiser.critic_lr}
     positive |= {"optimiser.max_norm": config.optimiser.max_norm, "optimiser.epsilon": config.optimiser.epsilon}
+    positive |= {"value.clip": value.clip, "value.huber": value.huber}
     positive |= {f"options.{name}": getattr(options, name, 1.0) for name in ("clip", "delta", "scale")}
     for name, number in positive.items():
         if not 0 < number < float("inf"):
             raise InputError(f"{name} must be a positive number, not {number}")
+    at_least_0 = {"machine.threads": config.machine.threads, "network.recurrent": config.network.recurrent}
+    at_least_0 |= {"network.gain": config.network.gain}
+    at_least_0 |= {f"options.{name}": getattr(options, name, 0.0) for name in ("entropy", "damping", "tolerance")}
+    for name, number in at_least_0.items():
+        if not 0 <= number < float("inf"):
+            raise InputError(f"{name} must be a number that is not negative, not {number}")

@@ -29,10 +29,10 @@ class Critic(nn.Module):
             raise InputError(f"critic view must be one of {', '.join(VIEWS)}, not {view!r}")
         self.view = view
         self.rows = 1 if view == "state" and spec.team else spec.n_agents
-        # with one row nobody is told apart; agents with rewards of their own on one state have to be
-        name, options = sharing.parse(scheme or ("fups_id" if view == "state" and self.rows > 1 else "fups"))
+        # agents with rewards of their own have to be told apart: they may see the same
+        name, text = sharing.parse(scheme or ("fups" if spec.team or self.rows == 1 else "fups_id"))
+        options = {"fused": "gaussian", **text} if name == "obs_hyper" else text
         self.scheme = sharing.make(name, self.rows, body, generator, **options)
-
         self.obs_size = spec.obs_size
 
     def inputs(self, obs: Tensor, state: Tensor) -> Tensor:

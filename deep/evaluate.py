@@ -132,14 +132,16 @@ class _Counted:
         self.ages += 1
         if not bool(done.any()):
             return 0
-        rows = (done & (self.ended < self.episodes)).nonzero()[:, 0]
+        # an episode that was lost with its worker was not played to its end: another takes its place
+        whole = done & ~info["lost"].bool() if "lost" in info else done
+        rows = (whole & (self.ended < self.episodes)).nonzero()[:, 0]
         where = (rows.cpu().numpy(), self.ended[rows].cpu().numpy())
         self.returns[where] = self.sums[rows].cpu().numpy()
         self.lengths[where] = self.ages[rows].cpu().numpy()
         for name, values in info.items():
             table = self.infos.setdefault(name, np.zeros((self.env.batch, self.episodes)))
             table[where] = values[rows].double().cpu().numpy()
-        self.ended[done] += 1
+        self.ended[whole] += 1
         self.sums[done], self.ages[done] = 0.0, 0
         return len(rows)
 

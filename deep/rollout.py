@@ -154,9 +154,12 @@ class Collector:
                 dist = actor.distribution(out[0], steps.available[k])
                 actions = dist.sample(draws[k])
                 steps.old[k], steps.actions[k], steps.logp[k] = recorded(dist), actions, dist.log_prob(actions)
-                t = env.step(to_environment(env.spec, actions))
-                if k == 0:
-                    check_shapes(env, t)
+                try:
+                    t = env.step(to_environment(env.spec, actions))
+                except InputError:
+                    check_numbers(env.spec, steps, k + 1)  # a NaN that was seen is why an action is none
+                    raise
+                check_shapes(env, t)
                 self.starts = t.done.clone()
                 if self.context is not None:
                     seen = actor.context_of(actions, t.reward)
@@ -369,17 +372,29 @@ def check_shapes(env: Environment, t: Timestep) -> None:
             raise InputError(f"{spec.name}: {name} has shape {found} where its spec says {shape}")
 
 
-def check_numbers(spec: Spec, steps: Steps) -> None:
-    """Refuse a rollout in which the environment gave numbers that are none, or an agent without any action."""
-    for name in ("obs", "reward", "state"):
-        value = getattr(steps, name)
+def check_numbers(spec: Spec, steps: Steps, seen: int | None = None) -> None:
+    """Refuse a rollout in which the environment gave numbers that are none, or an agent without any action.
+
+    Of one that was broken off, ``seen`` steps were looked at and one less was rewarded.
+    """
+    length = len(steps.obs) if seen is None else seen
+    for name, end in (("obs", length), ("reward", length if seen is None else seen - 1), ("state", length)):
+        value = getattr(steps, name)[:end]
         if not bool(torch.isfinite(value).all()):
             k, b, *rest = (int(x) for x in (~torch.isfinite(value)).nonzero()[0])
             bad, who = float(value[(k, b, *rest)]), f" of agent {rest[0]}" if name != "state" else ""
             raise InputError(f"{spec.name}: {name}{who} in environment {b} is {bad}, in step {k} of this rollout")
+    for k, cut, obs, state in steps.finals:
+        for name, value in (("obs", obs), ("state", state)):
+            if not bool(torch.isfinite(value).all()):
+                row, *rest = (int(x) for x in (~torch.isfinite(value)).nonzero()[0])
+                b, bad = int(cut.nonzero()[row, 0]), float(value[(row, *rest)])
+                raise InputError(
+                    f"{spec.name}: the final {name} of environment {b} is {bad}, in step {k} of this rollout"
+                )
     start = 0
     for d, count in enumerate(spec.action_counts):
-        none = ~steps.available[..., start : start + count].any(-1)
+        none = ~steps.available[:length, ..., start : start + count].any(-1)
         if bool(none.any()):
             k, b, i = (int(x) for x in none.nonzero()[0])
             where = f", dimension {d}" if len(spec.action_counts) > 1 else ""

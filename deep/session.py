@@ -118,6 +118,9 @@ def build(config: Config, spec: Spec) -> Learner:
     body = Body(spec.obs_size, output_size(spec), gain=network.gain, **shape)
     if name == "nops" and _unequal(spec):
         options["bodies"] = sized(body, spec.n_agents, spec.obs_sizes, _own_outputs(spec))
+    if name == "obs_hyper":  # how far policies are from each other depends on what their outputs mean
+        heads = ",".join(map(str, spec.action_counts))
+        options = {"fused": "gaussian", **options} if spec.action_kind == "box" else {"heads": heads, **options}
     scheme = sharing.make(name, spec.n_agents, body, seeds.generator(config.seed, seeds.ACTOR), **options)
     actor = Actor(spec, scheme, network.log_std)
     view = config.value.view or algorithm.view

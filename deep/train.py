@@ -39,6 +39,7 @@ from deep.session import Session, TrainingError
 from marlcore.errors import InputError
 from marlcore.kit import files, rundir
 from marlcore.kit.progress import Progress
+from marlcore.kit.workers import LostWorkerError
 
 METRICS = "metrics.jsonl"
 
@@ -75,11 +76,13 @@ def resume(path: Path | str, watch: Watch | None = None) -> Run:
     path = Path(path)
     with rundir.resume(path) as directory:
         config = from_data(directory.config)
-        content = checkpoint.load(path / checkpoint.NAME, as_data(config), config.machine.device)
-        metrics = _cut(path / METRICS, int(content["metrics_size"]))
+        content = checkpoint.load(path / checkpoint.NAME, as_data(config))
         session = Session(config)
         try:
-            _restore(session, content["session"], path)
+            with _fitting(path):
+                session.load(content["session"])
+                size = int(content["metrics_size"])
+            metrics = _cut(path / METRICS, size)
             return _loop(session, directory, watch, metrics)
         finally:
             session.close()
@@ -94,14 +97,16 @@ def load(path: Path | str, device: str | None = None) -> Run:
     saved_as = as_data(config)
     if device is not None:
         config = dataclasses.replace(config, machine=dataclasses.replace(config.machine, device=device))
-    content = checkpoint.load(path / checkpoint.NAME, saved_as, config.machine.device)
+    content = checkpoint.load(path / checkpoint.NAME, saved_as)
     session = Session(config)
     try:
-        session.learner.load(content["session"]["learner"])
+        with _fitting(path):
+            session.learner.load(content["session"]["learner"])
+            size, updates = int(content["metrics_size"]), int(content["session"]["updates"])
     finally:
         session.close()
-    lines = (path / METRICS).read_bytes()[: int(content["metrics_size"])].splitlines()
-    steps = int(content["session"]["updates"]) * config.steps_per_update
+    lines = (path / METRICS).read_bytes()[:size].splitlines()
+    steps = updates * config.steps_per_update
     return Run(config, path, steps, tuple(map(json.loads, lines)), session.learner)
 
 
@@ -145,7 +150,7 @@ def _last_good(session: Session, directory: rundir.RunDirectory | None) -> dict[
     """An update, whose failure says where the last good checkpoint is."""
     try:
         return session.update()
-    except TrainingError as error:
+    except (TrainingError, LostWorkerError) as error:
         raise TrainingError(f"{error}{_kept(directory)}") from error
 
 
@@ -163,13 +168,18 @@ def _save(session: Session, directory: rundir.RunDirectory) -> None:
             raise TrainingError(f"{message}{_kept(directory)}")
     path = directory.path / METRICS
     size = path.stat().st_size if path.exists() else 0
-    content = {"metrics_size": size, "session": session.save()}
+    try:
+        content = {"metrics_size": size, "session": session.save()}
+    except LostWorkerError as error:
+        raise TrainingError(f"{error}{_kept(directory)}") from error
     checkpoint.save(directory.path / checkpoint.NAME, as_data(session.config), content)
 
 
-def _restore(session: Session, saved: dict[str, Any], path: Path) -> None:
+@contextlib.contextmanager
+def _fitting(path: Path) -> Iterator[None]:
+    """Say of a checkpoint whose parts are missing or of other sizes that it is the file that is wrong."""
     try:
-        session.load(saved)
+        yield
     except (RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
         reason = str(error).strip().splitlines()[0][:120]
         raise InputError(f"{path / checkpoint.NAME} does not fit its own config: {reason}") from None

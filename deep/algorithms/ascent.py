@@ -138,4 +138,5 @@ def ratios_of(actor: Actor, batch: Batch, agents: Sequence[int]) -> list[Tensor]
     own = batch.of(agents, actor.scheme.centralised)
     with torch.no_grad():
         logp = policy_of(actor, own, agents).log_prob(own.actions)
+        logp = torch.where(own.weights > 0, logp, own.logp)  # the dead did nothing that a ratio could weigh
     return list((logp - own.logp).exp().split(1, -1))

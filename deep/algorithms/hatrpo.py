@@ -29,6 +29,7 @@ from deep.distributions import Distribution
 from deep.learner import Learner
 from deep.normalise import masked_mean
 from deep.rollout import Batch
+from marlcore.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ class TrustRegion:
     damping: float = 1e-2
     entropy: float = 0.0
     """The weight of the policy's entropy in what is ascended; 0 in the paper."""
+
+    def __post_init__(self) -> None:
+        """Refuse tries that do not come nearer to where the step starts."""
+        if not 0 < self.alpha < 1:
+            raise InputError(f"options.alpha must be in (0, 1), not {self.alpha}")
 
 
 def update(learner: Learner, batch: Batch, options: TrustRegion, moment: Moment) -> dict[str, float]:
@@ -88,7 +94,9 @@ def natural_step(learner: Learner, own: Batch, i: int, options: TrustRegion) -> 
 
     direction, residual = conjugate_gradients(curvature, g, options.iterations, options.tolerance)
     bend = direction @ curvature(direction)
-    figures: dict[str, Any] = {"surrogate": 0.0, "kl": 0.0, "accepted": 0.0, "residual": residual}
+    # tensors, as the figures of a step that is taken are: means over agents are taken on one device
+    figures: dict[str, Any] = {"surrogate": torch.zeros_like(start), "kl": torch.zeros_like(start)}
+    figures |= {"accepted": 0.0, "residual": residual}
     figures |= {"entropy": masked_mean(dist.entropy().detach(), own.weights), "gradient_norm": g.norm()}
     if not bool(bend > 0):
         return figures

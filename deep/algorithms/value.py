@@ -28,7 +28,7 @@ class Value:
     view: str = ""
     """state, agent or own (deep.critic); the algorithm's own choice unless given."""
     sharing: str = ""
-    """Who shares the critic: fups, or fups_id where agents with rewards of their own look at one state."""
+    """Who shares the critic: fups, or fups_id where agents have rewards of their own."""
     epochs: int = 5
     minibatches: int = 1
     clip: float = 0.2

@@ -69,4 +69,9 @@ def _device(device: str | torch.device) -> torch.device:
         raise InputError(f"{device!r} is no device: write cpu, cuda or cuda:0") from error
     if wanted.type == "cuda" and not torch.cuda.is_available():
         raise InputError(f"device {device} is asked for, and torch {torch.__version__} sees no CUDA device; use cpu")
+    try:
+        torch.zeros(1, dtype=torch.float64, device=wanted)
+    except (RuntimeError, TypeError, AssertionError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"device {device} cannot be used ({reason[:120]}); random numbers need its float64") from error
     return wanted

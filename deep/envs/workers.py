@@ -124,8 +124,8 @@ class WorkerEnvironment(Environment):
                 f"{self.spec.name}: a saved batch of {len(saved['played'])} does not fit {self.batch} copies"
             )
         self.seed = int(saved["seed"])
-        self._episodes[:] = saved["episodes"].numpy()
-        played = [history.numpy() for history in saved["played"]]
+        self._episodes[:] = saved["episodes"].cpu().numpy()
+        played = [history.cpu().numpy() for history in saved["played"]]
         self._slot = (self._slot + 1) % SLOTS
         for name in SHOWN:
             self._tensors[f"{name}{self._slot}"].copy_(saved[name])

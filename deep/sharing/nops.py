@@ -45,8 +45,8 @@ class NoPS(Scheme):
         stacked = {}
         for name, shape in shapes(self.body).items():
             # an agent with a single number to normalise has no scale and shift of its own
-            rows = [weights.get(name, torch.full((1,), shape.constant)) for weights in own]
-            stacked[name] = torch.stack([_padded(row.to(rows[0]), shape.size, shape.blocks) for row in rows])
+            rows = [w[name] if name in w else w["out.bias"].new_full((1,), shape.constant) for w in own]
+            stacked[name] = torch.stack([_padded(row, shape.size, shape.blocks) for row in rows])
         for name in self._masked:
             stacked[name] = self.get_buffer(name.replace(".", "_"))[chosen]
         return stacked

@@ -67,6 +67,22 @@ def test_each_copy_plays_its_own_number_of_episodes():
     assert found.scores == {"return": 2.5, "won": 0.25, "length": 2.5}
 
 
+def test_an_episode_that_was_lost_with_its_worker_does_not_count():
+    class Losing(Clock):
+        """In step 4 the copies are cut off."""
+
+        def step(self, actions):
+            cut = len(self.played) == 3
+            if cut:
+                self.age[:] = self.batch
+            t = super().step(actions)
+            return dataclasses.replace(t, info={"lost": torch.full((self.batch,), float(cut))})
+
+    env = Losing(3)
+    found = play(actor_for(env), env, 4, True, 0)
+    assert found.lengths.tolist() == [[1.0] * 4, [2.0] * 4, [3.0] * 4]
+
+
 def test_greedy_play_takes_the_mode_and_drawn_play_does_not():
     env = Clock(40)
     actor = actor_for(env)

@@ -167,6 +167,18 @@ def test_dead_agents_do_not_enter_a_policy_s_loss(name):
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
+def test_dead_agents_do_not_enter_m():
+    """What a dead agent of a box draws is not played, so its ratio is 1, however far its policy has moved."""
+    s = session("toy:box")
+    batch = batch_of(s)
+    perturb(s.learner.actor)
+    ratio = ratios_of(s.learner.actor, batch, [1])[0]
+    dead = batch.weights[..., [1]] == 0
+    assert 0 < float(dead.float().mean()) < 1
+    assert bool((ratio[dead] == 1).all())
+    assert float((ratio[~dead] - 1).abs().max()) > 0.05
+
+
 def test_advantages_are_not_normalised_over_padding():
     x = torch.tensor([1.0, 2.0, 3.0, 1e6])
     alive = torch.tensor([1.0, 1.0, 1.0, 0.0])
@@ -282,6 +294,17 @@ def test_an_update_sees_the_log_probabilities_that_the_rollout_saw_whatever_the_
         torch.testing.assert_close(logp, batch.logp, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("algorithm", ["ippo", "mappo"])
+def test_agents_with_rewards_of_their_own_have_values_of_their_own(algorithm):
+    """In a zero-sum game both see the state: one value for both could only be 0."""
+    s = session("game:matching_pennies?discount=0.5", algorithm=algorithm)
+    assert not s.spec.team
+    batch = batch_of(s)
+    with torch.no_grad():
+        value_of, _ = s.learner.critic(batch.critic_inputs, batch.critic_hidden, batch.starts)
+    assert float((value_of[..., 0] - value_of[..., 1]).abs().min()) > 1e-6
+
+
 # ---------------------------------------------------------------- the value normaliser
 
 
@@ -318,6 +341,29 @@ def test_the_clipped_value_loss_is_the_larger_of_two_huber_losses():
     assert value.huber(torch.tensor([3.0, -20.0]), 10).tolist() == [4.5, 150.0]
     found = value.value_loss(v, old, y, 0.2, 10.0)
     assert found.tolist() == pytest.approx([0.8**2 / 2, 2.7**2 / 2, 150.0])
+
+
+# ---------------------------------------------------------------- devices
+
+
+def test_policy_tables_are_made_where_the_networks_are():
+    from deep.actor import policy_tables
+
+    actor = session("toy:discrete").learner.actor.to("meta")
+    tables = policy_tables(actor, torch.zeros(5, 2, 4, device="meta"))
+    assert [table.shape for table in tables] == [(5, 3), (5, 2)]
+    assert {table.device.type for table in tables} == {"meta"}
+
+
+def test_a_refused_step_of_hatrpo_reports_what_can_be_averaged_with_one_that_was_taken():
+    """Numbers of the CPU and tensors of a device are not stacked."""
+    s = session("toy:discrete", algorithm="hatrpo")
+    own = batch_of(s).of([1])
+    taken = natural_step(s.learner, own, 1, TrustRegion())
+    refused = natural_step(s.learner, own, 1, TrustRegion(tries=0))
+    assert (taken["accepted"], refused["accepted"]) == (1.0, 0.0)
+    assert {name: type(x) for name, x in taken.items()} == {name: type(x) for name, x in refused.items()}
+    assert float(refused["surrogate"]) == float(refused["kl"]) == 0
 
 
 # ---------------------------------------------------------------- flags

@@ -19,6 +19,7 @@ from deep.session import Session, TrainingError
 from marlcore import registry
 from marlcore.cli import main
 from marlcore.errors import InputError
+from marlcore.kit.workers import LostWorkerError
 
 SMALL = {"network": Network(hidden=(8,)), "rollout": Rollout(copies=3, length=6), "steps": 5 * 18}
 
@@ -188,6 +189,29 @@ def test_an_environment_that_returns_nan_is_named(toys, tmp_path):
     assert checkpoint.load(tmp_path / "run" / "checkpoint.pt")["session"]["updates"] == 3
 
 
+@pytest.mark.parametrize("where", ["step", "save"])
+def test_a_worker_that_is_lost_for_good_stops_the_run_and_keeps_the_last_good_checkpoint(
+    where, toys, tmp_path, monkeypatch, capsys
+):
+    calls = []
+    kept = getattr(toy.Toy, where)
+
+    def lose(self, *arguments):
+        calls.append(where)
+        if len(calls) > {"step": 20, "save": 3}[where]:
+            raise LostWorkerError("worker 0 died (SIGKILL)")
+        return kept(self, *arguments)
+
+    monkeypatch.setattr(toy.Toy, where, lose)
+    c = config(machine=Machine(checkpoint_every=1))
+    (tmp_path / "c.json").write_text(json.dumps(as_data(c)))
+    assert main(["train", "--config", str(tmp_path / "c.json"), "--out", str(tmp_path / "run")]) == 1
+    errors = capsys.readouterr().err
+    assert "worker 0 died (SIGKILL); the last good checkpoint is" in errors
+    assert "Traceback" not in errors
+    assert checkpoint.load(tmp_path / "run" / "checkpoint.pt")["session"]["updates"] >= 2
+
+
 def test_a_full_disk_stops_the_run_and_keeps_the_last_good_checkpoint(toys, tmp_path, monkeypatch):
     before = checkpoint.save
 
@@ -243,6 +267,14 @@ def test_a_signal_finishes_the_update_saves_and_stops(number, tmp_path):
         (["haml", "--env", "game:climbing", "--options.drift", "marginal-clip"], "averages over the other agents"),
         (["happo", "--env", "game:climbing", "--optimiser.lr", "0"], "optimiser.lr must be a positive number"),
         (["happo", "--env", "game:climbing", "--machine.device", "cuda:7"], "device cuda:7"),
+        (["happo", "--env", "game:climbing", "--machine.device", "mps"], "device mps cannot be used"),
+        (
+            ["happo", "--env", "game:climbing", "--machine.threads", "-1"],
+            "machine.threads must be a number that is not",
+        ),
+        (["happo", "--env", "game:climbing", "--value.huber", "0"], "value.huber must be a positive number"),
+        (["hatrpo", "--env", "game:climbing", "--options.alpha", "1"], "options.alpha must be in (0, 1)"),
+        (["hatrpo", "--env", "game:climbing", "--options.tries", "0"], "options.tries must be at least 1"),
         (["mappo", "--resume", "nowhere"], "leave out mappo"),
         (["--resume", "nowhere"], "there is no run"),
         (["--resume", "nowhere", "--seed", "3"], "leave out --seed"),
@@ -298,6 +330,24 @@ def test_damaged_checkpoints_are_refused(toys, tmp_path):
         training.resume(path.parent)
     assert not (tmp_path / "evil").exists()
 
+    for part in ("session", "metrics_size"):
+        path = interrupted(f"without-{part}")
+        content = torch.load(path, weights_only=True)
+        del content[part]
+        torch.save(content, path)
+        for read in (training.resume, training.load):
+            with pytest.raises(InputError, match="does not fit its own config"):
+                read(path.parent)
+
+    path = interrupted("narrow")
+    content = torch.load(path, weights_only=True)
+    actor = content["session"]["learner"]["actor"]
+    actor[next(iter(actor))] = torch.zeros(1, 7)
+    torch.save(content, path)
+    for read in (training.resume, training.load):
+        with pytest.raises(InputError, match="does not fit its own config"):
+            read(path.parent)
+
     path = interrupted("shape")
     content = checkpoint.load(path)
     content["session"]["learner"]["actor"] = {}
@@ -309,6 +359,18 @@ def test_damaged_checkpoints_are_refused(toys, tmp_path):
     path.unlink()
     with pytest.raises(InputError, match="no checkpoint"):
         training.resume(path.parent)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_run_of_a_device_that_is_not_here_is_named_and_can_be_read_elsewhere(toys, tmp_path):
+    run = training.train(config(), tmp_path / "run")
+    content = torch.load(tmp_path / "run" / checkpoint.NAME, weights_only=True)
+    data = as_data(dataclasses.replace(config(), machine=Machine(device="cuda")))
+    (tmp_path / "run" / "config.json").write_text(json.dumps(data))
+    checkpoint.save(tmp_path / "run" / checkpoint.NAME, data, {k: content[k] for k in ("metrics_size", "session")})
+    with pytest.raises(InputError, match="sees no CUDA device"):
+        training.load(tmp_path / "run")
+    assert same(numbers(training.load(tmp_path / "run", "cpu").learner), numbers(run.learner))
 
 
 class Evil:
@@ -354,9 +416,30 @@ def test_an_environment_of_wrong_shapes_or_without_actions_is_named(toys):
             mask[:, 1] = mask[:, 1] & (self.age[:, None] != 2)
             return mask
 
+    class Late(toy.Toy):
+        def step(self, actions):
+            t = super().step(actions)
+            return dataclasses.replace(t, reward=t.reward[:, :1]) if self.calls == 4 else t
+
+    class Blind(toy.Toy):
+        def _seen(self):
+            obs, state = super()._seen()
+            obs[1, 0, 2] = torch.nan if self.calls == 4 else 0.0
+            return obs, state
+
+    class Last(toy.Toy):
+        def step(self, actions):
+            t = super().step(actions)
+            if t.final is not None:
+                t.final.obs[2, 1, 0] = torch.inf
+            return t
+
     for kind, message in [
+        (Late, r"late:discrete: reward has shape \(3, 1\) where its spec says \(3, 2\)"),
+        (Blind, r"blind:discrete: obs of agent 0 in environment 1 is nan, in step 4 of this rollout"),
+        (Last, r"last:discrete: the final obs of environment 2 is inf, in step 3 of this rollout"),
         (Wide, r"wide:discrete: obs has shape \(3, 2, 1\) where its spec says \(3, 2, 4\)"),
-        (Stuck, r"agent 1 in environment \d has no available action|is not available; available are \[\]"),
+        (Stuck, r"agent 1 in environment \d has no available action, in step 2 of this rollout"),
     ]:
         name = kind.__name__.lower()
         family = dataclasses.replace(
@@ -365,7 +448,7 @@ def test_an_environment_of_wrong_shapes_or_without_actions_is_named(toys):
         registry.register("environments", name, family)
         try:
             with pytest.raises(InputError, match=message):
-                Session(config(env=f"{name}:discrete")).update()
+                training.train(config(env=f"{name}:discrete"))
         finally:
             registry.unregister("environments", name)
 

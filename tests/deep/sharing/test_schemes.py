@@ -26,6 +26,15 @@ def inputs():
     return torch.randn(5, N, 4, generator=torch.Generator().manual_seed(1))
 
 
+def test_an_agent_with_one_number_to_normalise_keeps_the_others_type_and_device():
+    """Its scale is made up while stacking: in the type, and on the device, of its own weights."""
+    body = Body(4, 2, (6,))
+    s = NoPS(2, body, torch.Generator().manual_seed(0), sized(body, 2, inputs=(1, 4)))
+    for kind in (torch.float64, torch.float16):
+        assert {w.dtype for name, w in s.to(kind).weights().items() if "mask" not in name} == {kind}
+    assert {w.device.type for w in s.to("meta").weights().values()} == {"meta"}
+
+
 @pytest.mark.parametrize("name", sharing.names())
 def test_every_scheme_keeps_the_contract(name):
     assert len(conformance.check("sharing", name).checks) == len(CHECKS)

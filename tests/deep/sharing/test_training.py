@@ -69,6 +69,24 @@ def test_a_critic_can_be_generated_too():
     run.close()
 
 
+@pytest.mark.parametrize(
+    ("env", "fused", "heads"),
+    [
+        ("mpe:simple_spread?continuous_actions=true", "gaussian", ()),
+        ("mpe:simple_reference?factored=true", "categorical", (5, 10)),
+        ("mpe:simple_spread", "categorical", (5,)),
+    ],
+    ids=["box", "multi-discrete", "discrete"],
+)
+def test_fused_policies_are_compared_as_what_their_outputs_mean(env, fused, heads):
+    """Unless a run says otherwise: means of a box are no logits, nor are two dimensions one softmax; nor is a value."""
+    rollout, value = Rollout(copies=2, length=4), Value(sharing="obs_hyper?fusion=1", view="agent")
+    run = Session(Config("mappo", env, sharing="obs_hyper?fusion=1", value=value, rollout=rollout))
+    assert (run.learner.actor.scheme.options.fused, run.learner.actor.scheme.options.heads) == (fused, heads)
+    assert run.learner.critic.scheme.options.fused == "gaussian"
+    run.close()
+
+
 def test_the_previous_action_and_reward_reach_the_hypernetwork():
     run = session("obs_hyper?context=6")
     run.update()
