@@ -290,9 +290,11 @@ def _batch(learner: Learner, other: Actor, generator: torch.Generator) -> Batch:
         dist = _nearby(other, actor, lambda a: a.distribution(a.outputs(obs, hidden, starts)[0], available), actions)
         values, _ = critic(inputs, critic_hidden, starts)
     returns = 3.0 + 2.0 * normal(*values.shape)
-    # a few are far enough off for Huber's bound, also on the normalised scale, and on both sides: where a value has
-    # moved to the outlier's side already, its clipped copy decides and has no gradient
-    returns[0, 0], returns[1, 1], returns[0, 2], returns[1, 3] = 1e3, 1e3, -1e3, -1e3
+    # a few are far enough off for Huber's bound, also on the normalised scale; their values have not moved, so that no
+    # clipped copy, which has no gradient, stands before them
+    away = normal(*values.shape)
+    for k, far in enumerate((1e3, -1e3, 1e3, -1e3)):
+        returns[k % 2, k], away[k % 2, k] = far, 0.0
     return Batch(
         obs=obs,
         state=state,
@@ -304,7 +306,7 @@ def _batch(learner: Learner, other: Actor, generator: torch.Generator) -> Batch:
         advantages=0.5 + normal(L, N, n),
         starts=starts,
         critic_inputs=inputs,
-        values=values + normal(*values.shape),
+        values=values + away,
         returns=returns,
         critic_weights=critic.alive(weights),
         hidden=hidden,
