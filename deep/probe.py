@@ -22,6 +22,7 @@ from deep.actor import Actor, recorded
 from deep.algorithms import Moment
 from deep.algorithms.ascent import policy_of
 from deep.config import Config
+from deep.distributions import Distribution
 from deep.envs.protocol import Discrete, MultiDiscrete, Spec, random_actions
 from deep.learner import Learner
 from deep.liveness import Mechanism, Subject
@@ -36,6 +37,7 @@ MOVED = 0.5
 """How far parameters are moved: normals of this deviation over √(rows)."""
 FAR = 3.0
 """The largest |log π − log π_old| in the batch: beyond every clip, and within what an update can take."""
+HALVINGS = 100
 SYNCHRONISATIONS = 128
 """Calls of ``after_step``: more than the K = 100 of a target network's default."""
 
@@ -123,10 +125,9 @@ class Probe(Subject):
 def subjects(session: Session) -> Callable[[], Probe]:
     """Equal probes of a session's learner, which stays as it is."""
     config = _small(session.config)
-    learner = build(config, session.spec)
     generator = torch.Generator().manual_seed(SEED)
     with torch.random.fork_rng():
-        torch.manual_seed(SEED)
+        learner = build(config, session.spec)
         for module in (learner.actor, learner.critic, learner.normaliser):
             module.to("cpu").double()
         _move(learner, generator)
@@ -286,19 +287,14 @@ def _batch(learner: Learner, other: Actor, generator: torch.Generator) -> Batch:
             for scheme, x in ((actor.scheme, obs), (critic.scheme, inputs))
         )
         actions = _actions(spec, available.flatten(0, 1)).reshape(L, N, n, *_tail(spec))
-        present = actor.distribution(actor.outputs(obs, hidden, starts)[0], available).log_prob(actions)
-        while True:
-            dist = other.distribution(other.outputs(obs, hidden, starts)[0], available)
-            if float((present - dist.log_prob(actions)).abs().max()) <= FAR:
-                break
-            # half the way back: ratios that overflow would drown everything else
-            for p, own in zip(other.parameters(), actor.parameters(), strict=True):
-                p.lerp_(own, 0.5)
+        dist = _nearby(other, actor, lambda a: a.distribution(a.outputs(obs, hidden, starts)[0], available), actions)
         values, _ = critic(inputs, critic_hidden, starts)
     returns = 3.0 + 2.0 * normal(*values.shape)
-    # a few are far enough off for Huber's bound, also on the normalised scale, and on both sides: where a value has
-    # moved to the outlier's side already, its clipped copy decides and has no gradient
-    returns[0, 0], returns[1, 1], returns[0, 2], returns[1, 3] = 1e3, 1e3, -1e3, -1e3
+    # a few are far enough off for Huber's bound, also on the normalised scale; their values have not moved, so that no
+    # clipped copy, which has no gradient, stands before them
+    away = normal(*values.shape)
+    for k, far in enumerate((1e3, -1e3, 1e3, -1e3)):
+        returns[k % 2, k], away[k % 2, k] = far, 0.0
     return Batch(
         obs=obs,
         state=state,
@@ -310,12 +306,27 @@ def _batch(learner: Learner, other: Actor, generator: torch.Generator) -> Batch:
         advantages=0.5 + normal(L, N, n),
         starts=starts,
         critic_inputs=inputs,
-        values=values + normal(*values.shape),
+        values=values + away,
         returns=returns,
         critic_weights=critic.alive(weights),
         hidden=hidden,
         critic_hidden=critic_hidden,
     )
+
+
+def _nearby(other: Actor, actor: Actor, policy: Callable[[Actor], Distribution], actions: Tensor) -> Distribution:
+    """The policy of ``other``, moved half the way to ``actor`` until no ratio would drown everything else."""
+    # what is no parameter, the policies that a scheme has kept, is the same for both
+    for buffer, own in zip(other.buffers(), actor.buffers(), strict=True):
+        buffer.copy_(own)
+    present, dist = policy(actor).log_prob(actions), policy(other)
+    for _ in range(HALVINGS):
+        if float((present - dist.log_prob(actions)).abs().max()) <= FAR:
+            break
+        for p, own in zip(other.parameters(), actor.parameters(), strict=True):
+            p.lerp_(own, 0.5)
+        dist = policy(other)
+    return dist
 
 
 def _actions(spec: Spec, available: Tensor) -> Tensor:

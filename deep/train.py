@@ -4,6 +4,7 @@ A run's directory (``marlcore.kit.rundir``) holds config.json, provenance.json, 
 
     metrics.jsonl     one JSON object for each update
     checkpoint.pt     everything that going on needs (``deep.checkpoint``)
+    liveness.json     what was found to matter before the first step (``deep.liveness``)
     tensorboard/      the same figures for TensorBoard, if asked for
 
 Keys of a line of metrics: ``step`` (environment steps so far, of all copies), ``update``, ``episodes`` that ended in
@@ -35,6 +36,7 @@ from typing import Any
 from deep import checkpoint
 from deep.config import Config, as_data, from_data
 from deep.learner import Learner
+from deep.liveness import examine_session
 from deep.session import Session, TrainingError
 from marlcore.errors import InputError
 from marlcore.kit import files, rundir
@@ -60,12 +62,17 @@ Watch = Callable[[Session, dict[str, Any]], None]
 
 
 def train(config: Config, out: Path | str | None = None, watch: Watch | None = None) -> Run:
-    """Train ``config`` from its start; a directory ``out`` that exists is refused. Without one nothing is written."""
+    """Train ``config`` from its start; a directory ``out`` that exists is refused. Without one nothing is written.
+
+    Something that is switched on and does nothing is refused too, before anything is written.
+    """
     session = Session(config)
     try:
+        report = examine_session(session)
         if out is None:
             return _loop(session, None, watch, [])
         with rundir.create(out, as_data(config), config.seed) as directory:
+            files.write_json(directory.file("liveness.json"), dataclasses.asdict(report))
             return _loop(session, directory, watch, [])
     finally:
         session.close()
