@@ -29,8 +29,8 @@ class Config:
     """The directory whose evidence is shown; without one a quick run makes it."""
     seed: int = 0
     """Seed of that quick run."""
-    figures: bool = True
-    """Draw the figures that claims name, where a package offers them."""
+    figures: bool = False
+    """Draw the figures that claims name into the page, where a package offers them (about a minute)."""
     json: bool = False
     """Print JSON instead of text."""
 

@@ -112,20 +112,20 @@ def _last_third(x: Instance) -> np.ndarray:
 
 @each
 def settles(x: Instance) -> Any:
-    """LEVEL minus the p-value of "at most seven runs in ten stay within 0.4 of the equilibrium"."""
+    """LEVEL minus the p-value of "at most half of the runs stay within 0.4 of the equilibrium"."""
     from scipy.stats import binom
 
     near = int((_last_third(x) < 0.4).sum())
-    return LEVEL - float(binom.sf(near - 1, RUNS, 0.7))
+    return LEVEL - float(binom.sf(near - 1, RUNS, 0.5))
 
 
 @each
 def goes_round(x: Instance) -> Any:
-    """LEVEL minus the p-value of "at least three runs in ten stay within 0.4 of the equilibrium"."""
+    """LEVEL minus the p-value of "at least half of the runs stay within 0.4 of the equilibrium"."""
     from scipy.stats import binom
 
     near = int((_last_third(x) < 0.4).sum())
-    return LEVEL - float(binom.cdf(near, RUNS, 0.3))
+    return LEVEL - float(binom.cdf(near, RUNS, 0.5))
 
 
 def _run(margin: Any, statement: str, plain: str, source: str, locator: str, kind: Any, **fields: Any) -> Claim:
@@ -170,27 +170,29 @@ nash_q_converges = _run(
 )
 wolf_phc_on_pennies = _run(
     settles,
-    r"P(\text{a run stays near } \pi^* \text{ of matching pennies}) > \tfrac{7}{10}",
+    r"P(\text{a run stays near } \pi^* \text{ of matching pennies}) > \tfrac12",
     "WoLF-PHC settles at the mixed equilibrium of matching pennies.",
     "Bowling & Veloso, Artificial Intelligence 136, 2002",
     "Section 6",
     "statistical",
     status="cited",
     family=Family(starts, ({"game": "matching_pennies", "actions": 2},)),
-    note="One-sided binomial test of P ≤ 7/10: 40 runs of 60 000 steps an instance (δ_w = 2·10⁻⁴, δ_l = 4δ_w), near = "
-    "within 0.4 over the last third, level 10⁻⁶; if every run settles the test rejects with power 1 (0.7⁴⁰ < 10⁻⁶).",
+    note="One-sided binomial test of P ≤ 1/2: 40 runs of 60 000 steps an instance (δ_w = 2·10⁻⁴, δ_l = 4δ_w), near = "
+    "within 0.4 over the last third, level 10⁻⁶; if 49 runs in 50 settle the test rejects with power above 0.999.",
+    cost=8000,
     figure="phase_portraits",
 )
 wolf_phc_on_shapley = _run(
     goes_round,
-    r"P(\text{a run stays near } \pi^* \text{ of Shapley's game}) < \tfrac{3}{10}",
+    r"P(\text{a run stays near } \pi^* \text{ of Shapley's game}) < \tfrac12",
     "WoLF-PHC does not settle on Shapley's 3×3 game.",
     "Bowling & Veloso, Artificial Intelligence 136, 2002",
     "Section 6",
     "statistical",
     status="cited",
     family=Family(starts, ({"game": "shapley", "actions": 3},)),
-    note="One-sided binomial test of P ≥ 3/10, the runs and the level of wolf_phc_on_pennies; if no run settles the"
-    " test rejects with power 1.",
+    note="One-sided binomial test of P ≥ 1/2, the runs and the level of wolf_phc_on_pennies; if at most 1 run in 50"
+    " settles the test rejects with power above 0.999.",
+    cost=8000,
     figure="learning_curves",
 )

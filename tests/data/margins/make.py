@@ -33,7 +33,9 @@ def main(names):
     """Write the file."""
     known = json.loads(PATH.read_text(encoding="utf-8")) if names else {}
     found = {c.id: c for c in ledger.discover().claims if c.expected != "pending"}
-    wanted = [k for k in found if not names or k not in known or k.startswith(tuple(f"{name}/" for name in names))]
+    wanted = [
+        k for k in found if not names or k not in known or f"{k}/".startswith(tuple(f"{name}/" for name in names))
+    ]
     known |= {k: recorded(found[k]) for k in wanted}
     entries = {k: known[k] for k in found}
     lines = ",\n".join(f"{json.dumps(k)}: {json.dumps(v, ensure_ascii=False)}" for k, v in entries.items())
