@@ -103,7 +103,7 @@ def data_of(checked: Checked) -> Data:
         if array is None or array.ndim == 0:
             single[label] = _short(str(spelled[label])) if array is not None else str(spelled[label])
         elif label == "transitions" and array.ndim > 2 and array.shape[-1] <= STATES:
-            graph.append(_graph(array))
+            graph.append(graph_of(array))
         elif not isinstance(spec, Fixed) or array.size:
             tables.append(_table(label, array, np.asarray(spelled[label], dtype=object), isinstance(spec, Rows)))
     certificate, identity = checked.certificate, checked.claim.is_identity
@@ -120,7 +120,8 @@ def _spelled(plain: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def _graph(P: np.ndarray) -> Graph:
+def graph_of(P: np.ndarray) -> Graph:
+    """The transitions (S, A1, …, An, S) that can happen."""
     actions = list(np.ndindex(P.shape[1:-1]))
     names = tuple(str(a[0]) if len(a) == 1 else str(a) for a in actions)
     edges = [
@@ -275,7 +276,8 @@ def card(checked: Checked, style: Style | None = None) -> Canvas:
     style = style or Style()
     made = data_of(checked)
     with style.context():
-        return frame(draw(made, style), style, f"A counterexample to {made.claim}", f"Re-checked in {made.arithmetic}.")
+        title = f"A counterexample to “{made.plain.removesuffix('.')}”"
+        return frame(draw(made, style), style, title, f"{made.claim}, re-checked in {made.arithmetic}.")
 
 
 FIGURE = Figure(

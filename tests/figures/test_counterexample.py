@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from figures.counterexample import FIGURE, card, data_of
+from figures.counterexample import FIGURE, card, data_of, graph_of
 from figures.counterexample import data as compute
 from figures.extents import faults
 from figures.style import Style
@@ -37,6 +37,16 @@ def test_the_graph_has_an_edge_for_each_positive_transition(data):
         found[edge.begin, edge.action, edge.end] = edge.chance
     np.testing.assert_array_equal(found, P)
     assert graph.actions == ("0", "1")
+
+
+def test_a_small_chance_is_an_edge_and_joint_actions_have_names():
+    P = np.zeros((2, 2, 2, 2))
+    P[..., 0] = 1
+    P[1, 0, 1] = (0.1, 0.9)
+    graph = graph_of(P)
+    assert graph.actions == ("(0, 0)", "(0, 1)", "(1, 0)", "(1, 1)")
+    assert len(graph.edges) == 9
+    assert [e.chance for e in graph.edges if (e.begin, e.action) == (1, 1)] == [0.1, 0.9]
 
 
 def test_the_climbing_games_card_by_hand():

@@ -35,7 +35,9 @@ def test_a_witness_shows_its_margin_and_its_instance():
     checked = witness.own(WITNESSED)
     text, _ = read(checked._repr_html_())
     assert text.startswith(f"a counterexample to {WITNESSED}")
-    assert checked.certificate.value in text
+    assert f"margin, to be = 0 {checked.certificate.value}" in text  # an identity
+    inequality, _ = read(witness.own("harl/theorem_10/any_start")._repr_html_())
+    assert "margin, to be ≥ 0 -2" in inequality
     assert checked.claim.plain in text
 
 

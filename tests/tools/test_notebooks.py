@@ -58,6 +58,18 @@ def test_a_different_output_is_noticed(tmp_path, monkeypatch, capsys):
     assert execute.main(["--check", "x"]) == 0
 
 
+def test_round_off_is_no_difference():
+    def cell(text):
+        made = nbformat.v4.new_code_cell("x")
+        made.outputs = [nbformat.v4.new_output("display_data", data={"text/html": text})]
+        return nbformat.v4.new_notebook(cells=[made])
+
+    shown = [execute.displayed(cell(text)) for text in ("a -4.4e-16 b", "a 7.65077e-309 b", "a 4.4e-9 b", "a 0.5 b")]
+    assert shown[0] == shown[1]
+    assert shown[0] != shown[2] != shown[3]
+    assert shown[3][1] == {"text/html": "a 0.5 b"}
+
+
 def test_a_page_shows_code_text_tables_and_pictures(tmp_path):
     v4 = nbformat.v4
     code = v4.new_code_cell("draw()")

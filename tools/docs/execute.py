@@ -5,12 +5,14 @@
     python tools/docs/execute.py lemmas          one of them
 
 A notebook keeps its cells, their texts, tables and pictures, and nothing of the machine: no times, no versions, no
-paths. Pictures depend on the machine's fonts in their last bits, so ``--check`` only asks that they are there.
+paths. Pictures depend on the machine's fonts in their last bits, so ``--check`` only asks that they are there; numbers
+below 10⁻¹² are round-off, and count as 0.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -23,6 +25,7 @@ FOLDER = Path(__file__).parents[2] / "docs" / "notebooks"
 TEXTS = ("text/html", "text/markdown", "text/latex")
 PICTURES = ("image/svg+xml", "image/png")
 MINUTES = 5
+ROUND_OFF = re.compile(r"-?\d+(?:\.\d+)?e-(?:1[2-9]|[2-9]\d|\d{3})\b")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -76,7 +79,7 @@ def displayed(notebook: Any) -> list[Any]:
             for kind in PICTURES:
                 if kind in data:
                     data = {"picture": True}
-            shown.append(data)
+            shown.append({kind: ROUND_OFF.sub("0", str(text)) for kind, text in data.items()})
     return shown
 
 

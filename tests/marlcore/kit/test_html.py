@@ -143,11 +143,10 @@ def test_a_state_says_what_it_pays_and_where_it_leads():
     assert text.endswith("s reward of all leads to 0 0 to 2 1, 2 1 1 1 2 -1 to 0 0")
     assert "starts in state 0" in text
     sparse = MarkovGame.random(9, (2, 2), np.random.default_rng(1), successors=1)
-    row = np.unique(sparse.transitions[:4].indices)
-    assert (
-        f"leads to 0 {' '.join(_span(r[0]) for r in sparse.rewards)} {', '.join(map(str, row))} 1 "
-        in (read(sparse._repr_html_())[0])
-    )
+    shown, _ = read(sparse._repr_html_())
+    for s in range(8):
+        successors = ", ".join(map(str, np.unique(sparse.transitions[4 * s : 4 * s + 4].indices)))
+        assert f" {s} {' '.join(_span(r[s]) for r in sparse.rewards)} {successors} {s + 1} " in shown
 
 
 def _span(values):
