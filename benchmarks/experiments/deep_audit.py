@@ -113,8 +113,8 @@ def no_sharing() -> Result:
     claim = (
         "HAPPO and HATRPO without parameter sharing end at the optimum or at another Nash equilibrium, up to the "
         "probability\nthat the entropy's weight keeps on other actions. Which one is a matter of the start: from a "
-        "policy near uniform,\nclimbing's optimum 11 looks worse than 7 and 5, because the partner still plays what −30 "
-        "stands for. A seed that ends\nelsewhere has stopped where the action that would help is no longer sampled "
+        "policy near uniform,\nclimbing's optimum 11 looks worse than 7 and 5, because the partner still plays what "
+        "−30 stands for. A seed that ends\nelsewhere has stopped where the action that would help is no longer sampled "
         "(climbing's 6, one step before 7)."
     )
     return "Without sharing: the optimum or an equilibrium", claim, rows
@@ -177,15 +177,16 @@ def write(path: Path, parts: list[str]) -> None:
 
 
 def _head() -> str:
-    episodes, width = ROLLOUT.copies * ROLLOUT.length, NETWORK.hidden[0]
+    episodes, units = ROLLOUT.copies * ROLLOUT.length, f"{NETWORK.hidden[0]} units and no layer norm"
+    rate, entropy = f"rate is {OPTIMISER.lr:g}", f"weight {ENTROPY:g} (for HATRPO as well, where the paper has none)"
     return f"""# What the deep half does on exact games
 
 Made by `python benchmarks/experiments/deep_audit.py docs/experiments-deep.md`, seeds 0, 1, …; {SEEDS} seeds unless a
 section says otherwise; 95 % bootstrap intervals of means in brackets. J and Nash gaps are exact: the policies are read
 out of the networks (`marlcore audit`). marlcore {provenance()["version"]}.
 
-Each run has {UPDATES} updates of {episodes} one-shot episodes. Networks have one hidden layer of {width} units and no layer norm, Adam's
-rate is {OPTIMISER.lr:g}, the entropy's weight {ENTROPY:g} (for HATRPO as well, where the paper has none); everything else is the
+Each run has {UPDATES} updates of {episodes} one-shot episodes. Networks have one hidden layer of {units},
+Adam's {rate}, the entropy's {entropy}; everything else is the
 algorithm's default. A run counts as ending at a payoff if it is within {NEAR:.0%} of the optimum of it. “J fell” counts
 updates after which the exact J was lower than before. The last column must be 0: Lemma 8 is a theorem."""
 
