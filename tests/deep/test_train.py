@@ -58,9 +58,17 @@ class StopNow(Exception):  # noqa: N818 - no error: it stands for a process that
     pass
 
 
-@pytest.mark.parametrize("sharing_name", ["nops", "fups_id", "hyper"])
-@pytest.mark.parametrize("algorithm", ["happo", "hatrpo", "mappo"])
-@pytest.mark.parametrize("recurrent", [0, 4])
+@pytest.mark.parametrize(
+    ("algorithm", "sharing_name", "recurrent"),
+    [
+        ("happo", "nops", 0),
+        ("happo", "hyper", 4),
+        ("hatrpo", "fups_id", 0),
+        ("hatrpo", "nops", 4),
+        ("mappo", "hyper", 0),
+        ("mappo", "fups_id", 4),
+    ],
+)
 def test_a_run_that_is_interrupted_and_resumed_equals_one_that_is_not(
     algorithm, sharing_name, recurrent, toys, tmp_path
 ):
