@@ -75,3 +75,12 @@ def test_no_drift_is_negative(data):
 def test_an_old_policy_that_is_none_is_refused(old):
     with pytest.raises(InputError, match="fully mixed distribution"):
         compute(old)
+
+
+def test_the_slope_of_the_squared_distance(data):
+    """Along v = e_i − e_j it is 2((q_i − π_i) − (q_j − π_j)); the largest of the six is shown."""
+    made = data("drifts")
+    inside = made.grid.min(1) > 0
+    away = made.grid[inside] - OLD
+    expected = 2 * (away.max(1) - away.min(1))
+    np.testing.assert_allclose(made.slopes["squared L2"][inside], expected, atol=1e-6)
