@@ -38,6 +38,8 @@ class Arena:
         self.values = np.array([*goal, *((-1, 2) if delay else (0, 0))], dtype=np.float32)
         self.types = np.array([INDEX[name] for name in self.names], dtype=np.int32)
         self.starts = np.array([[u[1] for u in (*allies, *enemies)], [u[2] for u in (*allies, *enemies)]], np.float32)
+        for array in (self.table, self.ground, self.paths, self.sizes, self.values, self.types, self.starts):
+            array.flags.writeable = False  # as in a Scene: numba compiles once for both
         self.f, self.k = np.zeros((step.FIELDS, count), np.float32), np.zeros((step.KEYS, count), np.int32)
         self.c, self.g = np.zeros(step.COUNTERS, np.int64), np.zeros(step.GLOBALS, np.float32)
         self.w = np.zeros((step.SCRATCH, count), np.float32)

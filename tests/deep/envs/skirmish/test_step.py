@@ -26,6 +26,15 @@ def _one_thread():
     numba.set_num_threads(before)
 
 
+def with_columns(table, columns):
+    """A table with some columns replaced, read-only as a scene's."""
+    table = table.copy()
+    for column, values in columns.items():
+        table[:, column] = values
+    table.flags.writeable = False
+    return table
+
+
 def unit(name):
     return UNITS[INDEX[name]]
 
@@ -197,7 +206,7 @@ def test_a_step_moves_by_speed_and_stops_after_two_units():
     arena.step(EAST, NORTH)
     assert arena.place(0) == pytest.approx((10 + 3.15 * 8 / LOOPS, 16), abs=1e-4)
     assert arena.place(1) == pytest.approx((10, 20 + 4.13 * 8 / LOOPS), abs=1e-4)
-    arena.table[:, units.STRIDE] = 0.4
+    arena.table = with_columns(arena.table, {units.STRIDE: 0.4})
     arena.step(EAST, NORTH)
     assert arena.place(0)[0] == pytest.approx(10 + 3.15 * 8 / LOOPS + 2, abs=1e-3)
 
@@ -317,10 +326,16 @@ def test_an_enemy_medivac_heals_its_comrades():
 def test_a_perfect_episode_sums_to_20(name):
     # enemies never get to shoot, allies never die, nothing regenerates: the team kills all of them
     env = Skirmish(name, 1, CPU, 9)
-    table = env.scene.table.copy()
-    table[:, units.REGENERATION] = 0
-    table[:, units.COOLDOWN] /= 4
-    table[INDEX["baneling"], [units.DAMAGE, units.BONUS_LIGHT]] = 0
+    harmless = np.arange(len(UNITS)) == INDEX["baneling"]
+    table = with_columns(
+        env.scene.table,
+        {
+            units.REGENERATION: 0,
+            units.COOLDOWN: env.scene.table[:, units.COOLDOWN] / 4,
+            units.DAMAGE: np.where(harmless, 0, env.scene.table[:, units.DAMAGE]),
+            units.BONUS_LIGHT: np.where(harmless, 0, env.scene.table[:, units.BONUS_LIGHT]),
+        },
+    )
     env._scene = (table, *env._scene[1:])
     n, total = env.map.n, 0.0
     own = torch.tensor(table[env.k[0, step.TYPE, :n].numpy()])
