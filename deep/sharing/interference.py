@@ -12,7 +12,7 @@ trajectory-conditioned factor,
 
 and it holds by the chain rule (``factored_gradient``). It holds just so for an id that shifts the first bias, whose
 "generator" is θ_i = (θ, b + W_id e_i): the factorisation alone does not keep agents apart. Whether they interfere is a
-matter of measurement (benchmarks/experiments/gradient_conflicts.py).
+matter of measurement (benchmarks/experiments/gradients.py).
 
 Policies are tables on the states' unit vectors: π_i(·|s) = softmax(body(θ_i, s)), in double precision, and values are
 ``marlcore.values``, so nothing here is sampled.
