@@ -39,11 +39,18 @@ class Drifting(Ascent):
     scale: float = 1.0
     """What the drift is multiplied by."""
 
+    def __post_init__(self) -> None:
+        """Refuse a drift that is not there, or that a sample cannot show."""
+        if self.drift == "marginal-clip":
+            raise InputError(
+                "drift marginal-clip averages over the other agents, and a sample has one of them: use clip"
+            )
+        if self.drift not in registry.names("drifts"):
+            raise registry.unknown("drift", self.drift, registry.names("drifts"))
+
 
 def update(learner: Learner, batch: Batch, options: Drifting, moment: Moment) -> dict[str, float]:
     """One update of each agent in turn."""
-    if options.drift == "marginal-clip":
-        raise InputError("drift marginal-clip averages over the other agents, and a sample has one of them: use clip")
     drift = registry.load("drifts", options.drift)
 
     def objective(r: Tensor, part: Batch, dist: Distribution) -> Tensor:

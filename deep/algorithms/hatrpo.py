@@ -11,7 +11,8 @@ change the policy, so ``damping`` times the identity is added. The means are tho
 
 Guarantee: each surrogate grows and each expected KL on the batch is at most δ, or the agent stays where it is. The
 return may fall (HATRPO is no exact argmax). Departures: the ball is around the policy at which the agent's step
-starts, which with shared parameters is not π_old; what a sharing scheme adds to a loss enters g alone.
+starts, which with shared parameters is not π_old; with shared parameters the step moves the other agents too, and
+nothing bounds their KL; what a sharing scheme adds to a loss enters g alone.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def natural_step(learner: Learner, own: Batch, i: int, options: TrustRegion) -> 
         )
 
     direction, residual = conjugate_gradients(curvature, g, options.iterations, options.tolerance)
-    bend = direction @ curvature(direction)
+    bend = _dot(direction, curvature(direction))
     # tensors, as the figures of a step that is taken are: means over agents are taken on one device
     figures: dict[str, Any] = {"surrogate": torch.zeros_like(start), "kl": torch.zeros_like(start)}
     figures |= {"accepted": 0.0, "residual": residual}
@@ -119,20 +120,25 @@ def conjugate_gradients(
 ) -> tuple[Tensor, float]:
     """x with Hx ≈ b for a positive definite H, and ‖Hx − b‖/‖b‖ as the recursion has it."""
     x, r = torch.zeros_like(b), b.clone()
-    search, square = r.clone(), r @ r
+    search, square = r.clone(), _dot(r, r)
     size = square.clone()
     for _ in range(iterations):
         if not bool(square > tolerance**2 * size):
             break
         image = matvec(search)
-        bend = search @ image
+        bend = _dot(search, image)
         if not bool(bend > 0):  # what is left is below round-off
             break
         length = square / bend
         x, r = x + length * search, r - length * image
-        square, before = r @ r, square
+        square, before = _dot(r, r), square
         search = r + (square / before) * search
     return x, float((square / size.clamp(min=1e-300)).sqrt()) if bool(size > 0) else 0.0
+
+
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    """Σ a·b in double precision: the steps of conjugate gradients amplify the round-off of a library's dot product."""
+    return (a.double() * b.double()).sum().to(a.dtype)
 
 
 def _flat(tensors: Any, group: list[nn.Parameter]) -> Tensor:

@@ -71,6 +71,10 @@ def main(argv: Sequence[str]) -> int:
     )
     asked: Any = parse(own, rest, "marlcore train", "Train policies on an environment.", EXAMPLE)
     given = [word for word in rest if word.startswith("--")]
+    if asked.config is not None:
+        _alone("--config", name, given, ("--seeds", "--processes", "--out"))
+    if asked.resume is not None:
+        _alone("--resume", name, given)
     if asked.sweep is not None or asked.seeds != 1:
         return _many(name, asked, given)
     try:
@@ -90,12 +94,16 @@ def main(argv: Sequence[str]) -> int:
 
 def _run(name: str, asked: Any, given: list[str]) -> Run:
     if asked.resume is not None:
-        others = [word for word in given if word.partition("=")[0] not in ("--resume", "--json")]
-        if others or name != _DEFAULT:
-            raise InputError(f"--resume takes its options from the run: leave out {' '.join(others) or name}")
         return resume(asked.resume)
     config = _config(name, asked)
     return train(config, asked.out or default_directory(config))
+
+
+def _alone(option: str, name: str, given: list[str], beside: Sequence[str] = ()) -> None:
+    """Refuse what would be ignored beside an option that brings its own config."""
+    others = [word for word in given if word.partition("=")[0] not in (option, "--json", *beside)]
+    if others or name != _DEFAULT:
+        raise InputError(f"{option} brings the config with it: leave out {' '.join(others) or name}")
 
 
 def _config(name: str, asked: Any) -> Config:
@@ -114,10 +122,7 @@ def _many(name: str, asked: Any, given: list[str]) -> int:
     if asked.seeds < 1 or asked.processes < 1:
         raise InputError(f"--seeds and --processes must be at least 1, not {asked.seeds} and {asked.processes}")
     if asked.sweep is not None:
-        known = ("--sweep", "--shard", "--processes", "--out", "--json")
-        others = [word for word in given if word.partition("=")[0] not in known]
-        if others or name != _DEFAULT:
-            raise InputError(f"--sweep takes its configs from {asked.sweep}: leave out {' '.join(others) or name}")
+        _alone("--sweep", name, given, ("--shard", "--processes", "--out"))
         some = sweep.shard(sweep.cells(asked.sweep, asked.out or Path("runs") / asked.sweep.stem), asked.shard)
     else:
         config = _config(name, asked)

@@ -116,3 +116,21 @@ def test_the_command_runs_seeds_and_shards(file, tmp_path, capsys):
         command.main(["--sweep", str(file), "--steps", "3"])
     with pytest.raises(InputError, match="must be at least 1"):
         command.main([*words, "--seeds", "0"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--config", "c.json", "--steps", "3"], "--config brings the config with it: leave out --steps"),
+        (["--config", "c.json", "--env", "game:climbing"], "leave out --env"),
+        (["--resume", "run", "--seeds", "2"], "--resume brings the config with it: leave out --seeds"),
+        (["mappo", "--resume", "run"], "leave out mappo"),
+        (["haml", "--env", "game:climbing", "--options.drift", "clap"], "did you mean clip"),
+        (["haml", "--env", "game:climbing", "--options.drift", "marginal-clip"], "use clip"),
+    ],
+)
+def test_options_that_would_be_ignored_or_fail_later_are_refused_at_once(words, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=message):
+        command.main(words)
+    assert not list(tmp_path.iterdir())
