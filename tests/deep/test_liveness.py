@@ -211,8 +211,8 @@ def test_a_mask_that_is_ignored(monkeypatch):
 
 
 def test_dead_agents_that_count(monkeypatch):
-    plain = ascent._mean
-    monkeypatch.setattr(ascent, "_mean", lambda x, weights, coupled: plain(x, torch.ones_like(weights), coupled))
+    plain = ascent.masked_mean
+    monkeypatch.setattr(ascent, "masked_mean", lambda x, weights: plain(x, torch.ones_like(weights)))
     for module in (sys.modules["deep.algorithms.value"], sys.modules["deep.session"]):
         name = "masked_mean" if module.__name__.endswith("value") else "standardise"
         own = getattr(module, name)

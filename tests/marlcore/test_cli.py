@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 import pytest
 
+from deep.commands import train
 from marlcore import cli, cli_config, registry
 from marlcore.cli_config import Positional, parse
 from marlcore.errors import InputError
@@ -214,6 +215,8 @@ def test_the_example_of_each_help_runs_as_printed(name, tmp_path):
     shown = run(*([name] if name else []), "--help").stdout.splitlines()
     program, *argv = shown[shown.index("example:") + 1].split()
     assert program == "marlcore"
+    if name == "eval":  # it plays the run that the example of train leaves behind
+        assert run(*train.EXAMPLE.split()[1:]).returncode == 0
     done = run(*argv)
     assert done.returncode == 0, done.stderr
     assert done.stdout

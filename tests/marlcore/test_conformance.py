@@ -147,23 +147,23 @@ def test_a_package_brings_the_suite_of_its_own_extension_point():
         """It is a dictionary."""
         assert isinstance(subject, dict), "it is not"
 
-    registry.register("conformance", "sharing", (it_is_a_dictionary,))
+    registry.register("conformance", "drawings", (it_is_a_dictionary,))
     try:
-        assert conformance.check("sharing", {}).checks == ("It is a dictionary.",)
+        assert conformance.check("drawings", {}).checks == ("It is a dictionary.",)
         with pytest.raises(
-            ConformanceError, match=r"breaks the contract of sharing: It is a dictionary. AssertionError"
+            ConformanceError, match=r"breaks the contract of drawings: It is a dictionary. AssertionError"
         ):
-            conformance.check("sharing", [])
+            conformance.check("drawings", [])
     finally:
-        registry.unregister("conformance", "sharing")
+        registry.unregister("conformance", "drawings")
 
 
 def test_an_empty_suite_passes_nothing():
-    registry.register("conformance", "sharing", ())
+    registry.register("conformance", "drawings", ())
     try:
         with pytest.raises(ConformanceError, match="empty"):
-            conformance.check("sharing", {})
+            conformance.check("drawings", {})
     finally:
-        registry.unregister("conformance", "sharing")
+        registry.unregister("conformance", "drawings")
     with pytest.raises(InputError, match="unknown extension point 'drift'; did you mean drifts"):
         conformance.check("drift", None)

@@ -26,7 +26,8 @@ class Reader(nn.Module):
         super().__init__()
         self.options, width = options, options.width
         self.forgetful = False
-        self.norm = nn.LayerNorm(inputs)
+        # a norm of a single number is always 0
+        self.norm = nn.LayerNorm(inputs) if inputs > 1 else nn.Identity()
         self.first = orthogonal(inputs, width, generator)
         self.second = orthogonal(width, width, generator)
         self.across = Attention(width, options.attention, generator) if options.conditioning == "all" else None
