@@ -43,7 +43,7 @@ def still(canvas: Canvas, style: Style, kind: str) -> bytes:
     buffer = io.BytesIO()
     with style.context():
         canvas.savefig(buffer, format=kind, dpi=style.dpi, metadata=_METADATA[kind])
-    return _with_fonts(buffer.getvalue().decode()).encode() if kind == "svg" else buffer.getvalue()
+    return _renumbered(_with_fonts(buffer.getvalue().decode())).encode() if kind == "svg" else buffer.getvalue()
 
 
 def moving(film: Film, style: Style, kind: str) -> bytes:
@@ -106,6 +106,17 @@ def _mp4(pictures: list[np.ndarray], rate: int) -> bytes:
         if done.returncode:
             raise InputError(f"ffmpeg failed: {done.stderr.decode(errors='replace').strip().splitlines()[-1:]}")
         return target.read_bytes()
+
+
+def _renumbered(svg: str) -> str:
+    """Clip paths named clip0, clip1, … in the order of their use: matplotlib names them after memory addresses."""
+    names: dict[str, str] = {}
+
+    def name(found: re.Match[str]) -> str:
+        return found[1] + names.setdefault(found[2], f"clip{len(names)}") + found[3]
+
+    used = re.sub(r"(clip-path=\"url\(#)(\w+)(\)\")", name, svg)
+    return re.sub(r"(<clipPath id=\")(\w+)(\")", name, used)
 
 
 def _with_fonts(svg: str) -> str:

@@ -93,3 +93,15 @@ def test_formats_are_named():
         output.still(film(style).canvas, style, "jpg")
     with pytest.raises(InputError, match="gif or mp4, not avi"):
         output.moving(film(style), style, "avi")
+
+
+def test_clip_paths_are_not_named_after_memory(data):
+    """Contours are clipped by a polygon, whose name in matplotlib is a hash of its address."""
+    figure, style, found = load("zero_sum_lp"), Style(), data("zero_sum_lp")
+    one, two = (figure.render(found, style) for _ in range(2))  # both are alive, so at two addresses
+    first, second = (output.still(canvas, style, "svg").decode() for canvas in (one, two))
+    assert first == second
+    used = set(re.findall(r"clip-path=\"url\(#(\w+)\)\"", first))
+    assert used
+    assert used <= set(re.findall(r"<clipPath id=\"(\w+)\"", first))
+    assert all(name.startswith("clip") for name in used)
