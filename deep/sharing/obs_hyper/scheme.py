@@ -172,6 +172,7 @@ class ObsHyper(Scheme):
             found.append(Part("history", self.reader.forget))
         if self.context:
             first = self.reader.norm
+            assert isinstance(first, nn.LayerNorm), "an observation with a context is more than one number"
             found.append(Part("context", lambda: first.weight.data[self.body.inputs :].zero_()))
         if options.scaling:
             found.append(Part("scaling", lambda: [f.data.fill_(1.0) for f in self.scaling.values()]))
