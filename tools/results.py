@@ -1,6 +1,6 @@
 """The results tables: a queue of training runs, each with a step budget, worked off in order and resumed for ever.
 
-    python tools/results.py QUEUE.json --runs runs/results --data docs/data/results.json --page docs/results.md \
+    python tools/results.py QUEUE.json --runs runs/results --data docs/results.json --page docs/results.md \
         [--minutes 30] [--processes 2]
 
 A queue is a list of sections, each with a title, a text and cells; a cell is a config of ``deep.config`` and a number
@@ -47,7 +47,7 @@ class Options:
     """The queue."""
     runs: Path = Path("runs/results")
     """Where the runs are."""
-    data: Path = Path("docs/data/results.json")
+    data: Path = Path("docs/results.json")
     """The figures, kept with the project."""
     page: Path = Path("docs/results.md")
     """The page that is written from them."""
@@ -166,7 +166,7 @@ def page(queue: Sequence[Mapping[str, Any]], data: Mapping[str, Any]) -> str:
 def _preface(data: Mapping[str, Any]) -> list[str]:
     said = data["provenance"]
     return [
-        "Written by `make results` from [data/results.json](data/results.json), which holds the learning curves too.",
+        "Written by `make results` from [results.json](results.json), which holds the learning curves too.",
         "A figure is the interquartile mean over seeds with its 95 % bootstrap interval: the share of battles won",
         "where the task says who won, else the undiscounted return of an episode. Every run plays 128 episodes that",
         "training has not seen. A row that is not finished shows the steps it has reached; it has no score yet.",
@@ -199,4 +199,8 @@ def _score(complete: Sequence[Mapping[str, Any]], actions: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except InputError as error:
+        print(f"results: {error}", file=sys.stderr)
+        sys.exit(2)
