@@ -182,7 +182,7 @@ def _advance(
         position, sums, log = state["position"][k], state["reward_sums"][k], logs.of_seed(k)
         origin = start // BLOCK * BLOCK
         times = (origin, start, stop, every, record)
-        drawn = np.empty(words, np.uint64)
+        drawn = _alone(words, np.uint64)
         try:
             loop(memory, scratch, play, place.world, own, log, position, sums, rates, drawn, *times)
         except NumbaError as error:
@@ -191,9 +191,14 @@ def _advance(
                 "of arrays): write loops, and take arrays from memory and scratch. The error above is numba's"
             ) from error
 
-    with ThreadPoolExecutor(min(threads or _cores(), len(seeds))) as pool:
+    # neighbours in memory are not run at one time: threads that write to one cache line wait for each other
+    workers = min(threads or _cores(), len(seeds))
+    apart = [
+        k for first in range(-(-len(seeds) // workers)) for k in range(first, len(seeds), -(-len(seeds) // workers))
+    ]
+    with ThreadPoolExecutor(workers) as pool:
         for start, stop, rates in _blocks(rule, begin, begin + steps):
-            jobs = [pool.submit(one_block, k, rates, start, stop) for k in range(len(seeds))]
+            jobs = [pool.submit(one_block, k, rates, start, stop) for k in apart]
             for job in jobs:
                 job.result()
                 if progress is not None:
@@ -204,6 +209,11 @@ def _advance(
 def _copied(arrays: Any) -> Any:
     """Arrays in tuples, however deep, all new."""
     return tuple(_copied(x) for x in arrays) if isinstance(arrays, tuple) else np.array(arrays)
+
+
+def _alone(size: int, kind: Any) -> np.ndarray:
+    """Zeros with a cache line of their own on either side."""
+    return np.zeros(size + 32, kind)[16 : 16 + size]
 
 
 def _cores() -> int:
@@ -229,9 +239,9 @@ def _play(place: Arena, state: Mapping[str, Any], k: int, rates: int, t: int, se
         payoffs=place.payoffs,
         counts=place.counts,
         strides=place.strides,
-        actions=np.zeros(place.n, np.int64),
-        rewards=np.zeros(place.n),
-        rates=np.zeros(rates),
+        actions=_alone(place.n, np.int64),
+        rewards=_alone(place.n, np.float64),
+        rates=_alone(rates, np.float64),
         clock=np.array([t, seed], np.int64),
         gamma=place.gamma,
     )
