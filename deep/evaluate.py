@@ -15,6 +15,7 @@ of Agarwal et al., "Deep RL at the edge of the statistical precipice" (2021). A 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,7 @@ from deep import envs, seeds
 from deep.actor import Actor
 from deep.config import Config, as_data
 from deep.distributions import to_environment
-from deep.envs.protocol import Environment, Spec
+from deep.envs.protocol import Environment, Spec, random_actions
 from deep.train import Run, load
 from marlcore import streams
 from marlcore.errors import InputError
@@ -107,6 +108,18 @@ def play(actor: Actor, env: Environment, episodes: int, greedy: bool, seed: int)
             if counted.complete:
                 return counted.result(greedy)
     raise InputError(f"{env.spec.name}: an episode has not ended after {LONGEST} steps; is there a limit?")
+
+
+def play_at_random(name: str, *, episodes: int = 8, copies: int = 32, seed: int = 0) -> Evaluation:
+    """What no policy at all gets: every agent draws uniformly from its available actions, or from its box."""
+    with contextlib.closing(envs.make(name, batch=copies, seed=seeds.derive(seed, seeds.EVALUATION))) as env:
+        counted, t = _Counted(env, episodes), env.reset()
+        for step in range(LONGEST * episodes):
+            t = env.step(random_actions(env.spec, t.available, seed, step))
+            counted.add(t.reward, t.done, t.info)
+            if counted.complete:
+                return counted.result(greedy=False)
+    raise InputError(f"{name}: an episode has not ended after {LONGEST} steps; is there a limit?")
 
 
 class _Counted:

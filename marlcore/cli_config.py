@@ -26,8 +26,13 @@ __all__ = ["Positional", "arg", "parse"]
 C = TypeVar("C")
 
 
-def parse(config: type[C], argv: Sequence[str], prog: str, description: str, example: str) -> C:
-    """An instance of ``config`` from ``argv``; ``--help`` prints description, options and the example, and exits 0."""
+def parse(
+    config: type[C], argv: Sequence[str], prog: str, description: str, example: str, default: C | None = None
+) -> C:
+    """An instance of ``config`` from ``argv``; ``--help`` prints description, options and the example, and exits 0.
+
+    Options that are not given are those of ``default``, or the class's own.
+    """
     words = _spell_booleans(config, argv)
     known = ["--help", *(option for option, _ in _options(config))]
     for option in (word.partition("=")[0] for word in words if word.startswith("--")):
@@ -36,8 +41,9 @@ def parse(config: type[C], argv: Sequence[str], prog: str, description: str, exa
     messages = io.StringIO()
     try:
         with contextlib.redirect_stderr(messages):
+            conf: dict[str, Any] = {} if default is None else {"default": default}
             return tyro.cli(
-                config, args=words, prog=prog, description=description, config=(tyro.conf.FlagConversionOff,)
+                config, args=words, prog=prog, description=description, config=(tyro.conf.FlagConversionOff,), **conf
             )
     except SystemExit as stop:
         if not stop.code:  # --help

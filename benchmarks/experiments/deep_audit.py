@@ -8,6 +8,7 @@ program writes is docs/experiments-deep.md.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import sys
@@ -25,11 +26,16 @@ from deep import algorithms
 from deep.audit import Audit, audit
 from deep.config import Config, Network, Rollout
 from deep.learner import Optimiser
+from marlcore import library
+from marlcore.errors import InputError
+from marlcore.games import as_team
 from marlcore.kit import files
 from marlcore.kit.provenance import provenance
 from marlcore.kit.statistics import interval
 
 SEEDS, UPDATES = 20, 80
+FIRST = 100
+"""The first seed. The settings below were chosen on seeds 0, 1 and 2, which therefore are not among those reported."""
 ROLLOUT = Rollout(copies=250, length=2)
 """One-shot games: 500 episodes an update."""
 NETWORK = Network(hidden=(32,), norm=False, activation="tanh", gain=0.1)
@@ -65,13 +71,13 @@ def runs(algorithm: str, sharing: str, game: str, seeds: int = SEEDS) -> list[Au
     common = {"rollout": ROLLOUT, "network": NETWORK, "optimiser": OPTIMISER, "options": options}
     return [
         audit(Config(algorithm, f"game:{game}", sharing=sharing, seed=seed, steps=steps, **common), sampled=False)
-        for seed in range(seeds)
+        for seed in range(FIRST, FIRST + seeds)
     ]
 
 
 def cell(algorithm: str, sharing: str, game: str, seeds: int = SEEDS) -> dict[str, Any]:
     """The row of one cell, from the file of an earlier call if there is one."""
-    words = "-".join((algorithm, sharing, game, str(seeds), str(UPDATES)))
+    words = "-".join((algorithm, sharing, game, f"{FIRST}to{FIRST + seeds - 1}", str(UPDATES)))
     path = CELLS / ("".join(c if c.isalnum() else "_" for c in words) + ".json")
     if not path.exists() and ONLY_DONE:
         return {}
@@ -84,7 +90,7 @@ def cell(algorithm: str, sharing: str, game: str, seeds: int = SEEDS) -> dict[st
 def row(done: list[Audit], game: str) -> dict[str, Any]:
     """What the runs of one cell say."""
     first, J = done[0].config, np.array([run.returns[-1] for run in done])
-    places = GAMES[game]
+    places = GAMES.get(game, {"optimum": done[0].optimum})
     width = NEAR * max(places.values())
     ends = Counter(next((name for name, value in places.items() if abs(j - value) <= width), "elsewhere") for j in J)
     falls = [len(run.falls) for run in done]
@@ -143,17 +149,29 @@ def _trap(n: int) -> Result:
 
 
 def every_algorithm() -> Result:
-    """The whole grid on the two-player games."""
+    """The whole grid on every team game of the library."""
     rows = []
-    for game in ("climbing", "trap_of_heterogeneity"):
+    for game in team_games():
         for algorithm in ("happo", "hatrpo", "haa2c", "mappo", "ippo"):
             for sharing in ("fups", "fups_id", "nops", "hyper"):
                 rows.append(cell(algorithm, sharing, game, seeds=3))
     claim = (
-        f"Every algorithm with every sharing scheme, 3 seeds of {UPDATES} updates each. No update falls below Lemma "
-        "8's bound\nwith C*: the bound is a theorem, so the column tests the audit."
+        f"Every algorithm with every sharing scheme on every team game of the library, 3 seeds of {UPDATES} updates "
+        "each.\nNo update falls below Lemma 8's bound with C*: the bound is a theorem, so the column tests the audit. "
+        "Games of more\nthan one state run in episodes of the length that `docs/environments.md` states, cut and "
+        "bootstrapped."
     )
     return "Every algorithm, every scheme", claim, rows
+
+
+def team_games() -> list[str]:
+    """Every game of the library that pays all its agents the same: those that can be audited."""
+    found = []
+    for name in library.names():
+        with contextlib.suppress(InputError):
+            as_team(library.load(name))
+            found.append(name)
+    return found
 
 
 PARTS: dict[str, Callable[[], Result]] = {f.__name__: f for f in (no_sharing, sharing_4, sharing_8, every_algorithm)}
@@ -179,11 +197,13 @@ def write(path: Path, parts: list[str]) -> None:
 def _head() -> str:
     episodes, units = ROLLOUT.copies * ROLLOUT.length, f"{NETWORK.hidden[0]} units and no layer norm"
     rate, entropy = f"rate is {OPTIMISER.lr:g}", f"weight {ENTROPY:g} (for HATRPO as well, where the paper has none)"
+    reported = f"seeds {FIRST}, {FIRST + 1}, …"
     return f"""# What the deep half does on exact games
 
-Made by `python benchmarks/experiments/deep_audit.py docs/experiments-deep.md`, seeds 0, 1, …; {SEEDS} seeds unless a
-section says otherwise; 95 % bootstrap intervals of means in brackets. J and Nash gaps are exact: the policies are read
-out of the networks (`marlcore audit`). marlcore {provenance()["version"]}.
+Made by `python benchmarks/experiments/deep_audit.py docs/experiments-deep.md`, {reported}; {SEEDS} seeds
+unless a section says otherwise; 95 % bootstrap intervals of means in brackets. The settings were chosen on seeds 0 to
+2, which are not among those reported. J and Nash gaps are exact: the policies are read out of the networks (`marlcore
+audit`). marlcore {provenance()["version"]}.
 
 Each run has {UPDATES} updates of {episodes} one-shot episodes. Networks have one hidden layer of {units},
 Adam's {rate}, the entropy's {entropy}; everything else is the

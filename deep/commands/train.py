@@ -1,7 +1,8 @@
 """``marlcore train ALGORITHM --env NAME``: train, resume, and leave a run's directory behind.
 
 The options are those of ``deep.config``, nested ones by their path (``--rollout.copies 8``), the algorithm's own under
-``--options`` (``--options.clip 0.1``). ``--config FILE`` reads them all from JSON instead, as config.json has them.
+``--options`` (``--options.clip 0.1``). Where settings are recorded for the task (``deep.tuned``) they are the defaults;
+``--tuned False`` starts from the plain ones. ``--config FILE`` reads all of them from JSON, as config.json has them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deep import algorithms, sweep
+from deep import algorithms, sweep, tuned
 from deep.algorithms.value import Value
 from deep.config import Config, Machine, Network, Rollout, from_data
 from deep.learner import Optimiser
@@ -45,6 +46,8 @@ class Command:
     """Go on with the run in this directory; no other options then."""
     config: Path | None = None
     """A JSON file with the whole config, in place of the options."""
+    tuned: bool = True
+    """Start from the settings that are recorded for the task, where there are any."""
     seeds: int = 1
     """Train this many seeds from --seed on, each in a directory of its own under --out."""
     sweep: Path | None = None
@@ -69,7 +72,10 @@ def main(argv: Sequence[str]) -> int:
     own = dataclasses.make_dataclass(
         "Options", [("options", kind, field(default_factory=kind))], bases=(Command,), frozen=True
     )
-    asked: Any = parse(own, rest, "marlcore train", "Train policies on an environment.", EXAMPLE)
+    words: tuple[Any, ...] = (own, rest, "marlcore train", "Train policies on an environment.", EXAMPLE)
+    asked: Any = parse(*words)
+    if asked.tuned and tuned.find(asked.env) is not None:
+        asked = parse(*words, default=_tuned(own, name, asked.env))
     given = [word for word in rest if word.startswith("--")]
     if asked.config is not None:
         _alone("--config", name, given, ("--seeds", "--processes", "--out"))
@@ -90,6 +96,14 @@ def main(argv: Sequence[str]) -> int:
     result = {"run": run.path, "step": run.steps, **(run.metrics[-1] if run.metrics else {})}
     emit(result, table([result]), as_json=asked.json)
     return 0
+
+
+def _tuned(kind: Any, name: str, env: str) -> Any:
+    """The options with the settings that are recorded for the task."""
+    found = tuned.config(name, env)
+    print(f"marlcore train: starts from what is recorded for {env} (--tuned False for plain defaults)", file=sys.stderr)
+    parts = ("rollout", "network", "optimiser", "value", "options", "machine")
+    return kind(steps=float(found.steps), sharing=found.sharing, **{part: getattr(found, part) for part in parts})
 
 
 def _run(name: str, asked: Any, given: list[str]) -> Run:

@@ -32,10 +32,10 @@ def results():
     del sys.modules["results"]
 
 
-def call(results, tmp_path, minutes):
+def call(results, tmp_path, minutes, *more):
     (tmp_path / "queue.json").write_text(json.dumps(QUEUE))
     words = [tmp_path / "queue.json", "--runs", tmp_path / "runs", "--data", tmp_path / "data.json"]
-    words += ["--page", tmp_path / "page.md", "--minutes", minutes]
+    words += ["--page", tmp_path / "page.md", "--minutes", minutes, *more]
     assert results.main([str(word) for word in words]) == 0
     return json.loads((tmp_path / "data.json").read_text()), (tmp_path / "page.md").read_text()
 
@@ -52,7 +52,7 @@ def test_first_seeds_come_first(results, tmp_path):
 def test_a_queue_without_time_has_rows_and_no_scores(results, tmp_path):
     data, page = call(results, tmp_path, 0)
     assert data["cells"]["climbing"]["runs"] == {}
-    assert "| ippo, game:climbing | nops | 0 of 2 | 0 of 64 | – | – | – |" in page
+    assert "| ippo, game:climbing | nops | 0 of 2 | 0 of 64 | – | – | – | – |" in page
 
 
 def test_a_finished_queue_is_evaluated_and_its_data_outlive_the_runs(results, tmp_path):
@@ -83,3 +83,34 @@ def test_a_run_that_is_out_of_time_stops_after_its_update_and_goes_on_later(resu
     monkeypatch.setattr(results, "time", SimpleNamespace(time=lambda: 0.0))
     results.work(job)
     assert results._record(job.run.path)["steps"] == 64
+
+
+def test_what_was_recorded_of_another_config_is_dropped(results, tmp_path, monkeypatch):
+    data, _ = call(results, tmp_path, 5, "--only", "penalty")
+    assert [len(data["cells"][name]["runs"]) for name in ("climbing", "penalty")] == [0, 2]
+    (tmp_path / "runs").rename(tmp_path / "moved")
+    changed = json.loads(json.dumps(QUEUE))
+    changed[0]["cells"][1]["config"]["steps"] = 96
+    monkeypatch.setattr(sys.modules[__name__], "QUEUE", changed)
+    data, page = call(results, tmp_path, 0)
+    assert data["cells"]["penalty"]["runs"] == {}
+    assert "| 0 of 2 | 0 of 96 |" in page
+
+
+def test_play_at_random_stands_beside_the_runs_and_speeds_are_kept(results, tmp_path):
+    data, page = call(results, tmp_path, 0, "--only", "climbing", "--speed")
+    assert data["random"]["game:climbing"]["length"] == 1.0
+    row = next(line for line in page.splitlines() if line.startswith("| random play, game:climbing |"))
+    # the mean of climbing's nine payoffs is −31/9, their deviation 14.6: four standard errors of 128 episodes
+    assert abs(float(row.split()[-2]) + 31 / 9) < 4 * 14.6 / 128**0.5
+    rate = data["cells"]["climbing"]["speed"]
+    assert rate > 0
+    assert "speed" not in data["cells"]["penalty"]
+    again, page = call(results, tmp_path, 0)
+    assert again["cells"]["climbing"]["speed"] == rate
+    assert f"| {rate:,} |" in page
+
+
+def test_an_unknown_cell_is_refused(results, tmp_path):
+    with pytest.raises(InputError, match="starts with 'soccer'"):
+        call(results, tmp_path, 0, "--only", "soccer")
