@@ -130,8 +130,8 @@ def test_dead_agents_do_not_enter_hatrpo_s_kl_nor_its_step():
     results = []
     for poison in (False, True):
         s = session("toy:discrete", algorithm="hatrpo")
-        batch = batch_of(s)
-        own = batch.of([1])
+        whole = batch_of(s)
+        own = whole.of([1])
         if poison:
             dead = own.weights == 0
             assert 0 < float(dead.float().mean()) < 1
@@ -140,7 +140,7 @@ def test_dead_agents_do_not_enter_hatrpo_s_kl_nor_its_step():
                 obs=torch.where(dead[..., None], 7.0, own.obs),
                 advantages=torch.where(dead, 1e3, own.advantages),
             )
-        figures = natural_step(s.learner, own, 1, TrustRegion())
+        figures = natural_step(s.learner, whole, own, whole.old, 1, TrustRegion())
         results.append([float(figures[name]) for name in ("surrogate", "kl", "entropy", "gradient_norm")])
     assert results[0][1] > 1e-4
     assert results[1] == pytest.approx(results[0], rel=1e-4)
@@ -358,9 +358,10 @@ def test_policy_tables_are_made_where_the_networks_are():
 def test_a_refused_step_of_hatrpo_reports_what_can_be_averaged_with_one_that_was_taken():
     """Numbers of the CPU and tensors of a device are not stacked."""
     s = session("toy:discrete", algorithm="hatrpo")
-    own = batch_of(s).of([1])
-    taken = natural_step(s.learner, own, 1, TrustRegion())
-    refused = natural_step(s.learner, own, 1, TrustRegion(tries=0))
+    whole = batch_of(s)
+    own = whole.of([1])
+    taken = natural_step(s.learner, whole, own, whole.old, 1, TrustRegion())
+    refused = natural_step(s.learner, whole, own, whole.old, 1, TrustRegion(tries=0))
     assert (taken["accepted"], refused["accepted"]) == (1.0, 0.0)
     assert {name: type(x) for name, x in taken.items()} == {name: type(x) for name, x in refused.items()}
     assert float(refused["surrogate"]) == float(refused["kl"]) == 0

@@ -183,37 +183,55 @@ def test_hatrpo_takes_the_natural_step_of_the_exact_surrogate(sharing):
     before = torch.cat([p.detach().reshape(-1).clone() for p in group])
     obs = torch.eye(3)[:, None].expand(-1, 3, -1)
     rho = torch.as_tensor(at.rho) * (1 - game.discount)
-
-    def objective():
-        hat = policy_tables(learner.actor, obs)[i]
-        new = tuple(hat if j == i else t for j, t in enumerate(old))
-        found = surrogate(torch.as_tensor(at.Q), torch.as_tensor(at.rho), old, new, (i,))
-        return (1 - game.discount) * found, hat
-
-    value, hat = objective()
+    hats = policy_tables(learner.actor, obs)
+    new = tuple(hats[j] if j == i else t for j, t in enumerate(old))
+    value = (1 - game.discount) * surrogate(torch.as_tensor(at.Q), torch.as_tensor(at.rho), old, new, (i,))
     g = flat(torch.autograd.grad(value, group, retain_graph=True, allow_unused=True), group)
-    # the Fisher matrix in the parameters: Σ_s ρ(s) Σ_a π(a|s) ∇log π ∇log πᵀ
+    # the Fisher matrix in the parameters, of all agents that they move: Σ_j Σ_s ρ(s) Σ_a π^j(a|s) ∇log π^j ∇log π^jᵀ
     rows = []
-    for s in range(3):
-        for a in range(hat.shape[-1]):
-            row = flat(torch.autograd.grad(hat[s, a].log(), group, retain_graph=True, allow_unused=True), group)
-            rows.append((rho[s] * hat[s, a]).sqrt().detach() * row)
+    for j in range(3) if learner.actor.coupled else [i]:
+        for s in range(3):
+            for a in range(COUNTS[j]):
+                row = flat(torch.autograd.grad(hats[j][s, a].log(), group, retain_graph=True, allow_unused=True), group)
+                rows.append((rho[s] * hats[j][s, a]).sqrt().detach() * row)
     fisher = torch.stack(rows).T @ torch.stack(rows) + options.damping * torch.eye(len(before))
     direction = torch.linalg.solve(fisher, g)
     full = (2 * options.delta / (direction @ fisher @ direction)).sqrt() * direction
 
-    figures = natural_step(learner, batch.of([i]), i, options)
+    figures = natural_step(learner, batch, batch.of([i]), batch.old, i, options)
     assert figures["accepted"] == 1.0
     assert figures["residual"] < 1e-10
     step = torch.cat([p.detach().reshape(-1) for p in group]) - before
     j = round(float((step.norm() / full.norm()).log() / np.log(options.alpha)))
     assert 0 <= j < options.tries
     torch.testing.assert_close(step, options.alpha**j * full, rtol=1e-6, atol=1e-9)
-    gained, new = objective()
-    assert float(figures["surrogate"]) == pytest.approx(float(gained.detach()), rel=1e-7)
-    assert float(figures["kl"]) == pytest.approx(float(expected_kl(rho, old[i], new.detach())), rel=1e-7)
-    assert 0 < float(figures["kl"]) <= options.delta
+    hats = [t.detach() for t in policy_tables(learner.actor, obs)]
+    gained = (rho * torch.einsum("sa,sb,sc,sabc->s", *hats, torch.as_tensor(at.A))).sum()
+    assert float(figures["surrogate"]) == pytest.approx(float(gained), rel=1e-7)
+    kl = [float(expected_kl(rho, p, q)) for p, q in zip(old, hats, strict=True)]
+    assert float(figures["kl"]) == pytest.approx(max(kl), rel=1e-7)
+    assert 0 < max(kl) <= options.delta
     assert float(gained) > 0
+
+
+@pytest.mark.parametrize("sharing", SHARING)
+@pytest.mark.parametrize("delta", [0.003, 0.03])
+def test_an_update_of_hatrpo_leaves_every_agent_within_delta_of_the_policy_that_collected(sharing, delta):
+    """Whoever's step moved it: the penalties of Lemma 8 are of all agents, from π_old."""
+    furthest = 0.0
+    for seed in range(4):
+        torch.set_default_dtype(torch.float32)
+        options = TrustRegion(delta=delta)
+        learner, _, batch, game, old, at = problem("hatrpo", sharing, options, seed)
+        algorithms.load("hatrpo").update(learner, batch, options, Moment(seed, 0))
+        rho = torch.as_tensor(at.rho) * (1 - game.discount)
+        hats = [t.detach() for t in policy_tables(learner.actor, torch.eye(3)[:, None].expand(-1, 3, -1))]
+        kl = [float(expected_kl(rho, p, q)) for p, q in zip(old, hats, strict=True)]
+        assert max(kl) <= delta
+        gained = (rho * torch.einsum("sa,sb,sc,sabc->s", *hats, torch.as_tensor(at.A))).sum()
+        assert float(gained) > 0
+        furthest = max(furthest, *kl)
+    assert furthest > delta / 3  # and it does move
 
 
 def flat(tensors, group):
