@@ -87,7 +87,8 @@ def main(argv: Sequence[str]) -> int:
             if job.run.number == 0:
                 data["cells"][job.cell]["speed"] = speed(job.run.config)
     files.write_json(asked.data, data, overwrite=True)
-    files.write_text(asked.page, page(queue, data), overwrite=True)
+    drawn = draw(queue, data, asked.page.with_suffix(""))
+    files.write_text(asked.page, page(queue, data, drawn), overwrite=True)
     return 0
 
 
@@ -203,8 +204,46 @@ def _record(path: Path) -> dict[str, Any]:
     return found
 
 
-def page(queue: Sequence[Mapping[str, Any]], data: Mapping[str, Any]) -> str:
-    """The tables in Markdown."""
+def draw(queue: Sequence[Mapping[str, Any]], data: Mapping[str, Any], folder: Path) -> dict[str, str]:
+    """A picture, light and dark, for every section of which a cell has begun; the folder's path from the page."""
+    from figures.output import still
+    from figures.results import picture
+    from figures.style import Style
+
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = {}
+    for section in queue:
+        curves, measures = _curves(section, data)
+        if not curves:
+            continue
+        name = "".join(c if c.isalnum() else "_" for c in section["title"])
+        level = data["random"][_config(section["cells"][0]).env].get(measures.replace("return_mean", "return"))
+        for dark in (False, True):
+            style = Style("page", dark)
+            canvas = picture(section["title"], curves, measures, level, style)
+            (folder / f"{name}{'-dark' * dark}.svg").write_bytes(still(canvas, style, "svg"))
+        drawn[section["title"]] = f"{folder.name}/{name}"
+    return drawn
+
+
+def _curves(section: Mapping[str, Any], data: Mapping[str, Any]) -> tuple[list[Any], str]:
+    """The curves of a section's cells that have begun, and what they measure."""
+    from figures.results import Curve, common
+
+    curves, measure = [], ""
+    for cell in section["cells"]:
+        found = data["cells"].get(cell["name"], {"runs": {}})
+        runs = [run for run in found["runs"].values() if len(run["curve"]) > 1]
+        steps, values = common([run["curve"] for run in runs])
+        if len(steps):
+            config = _config(cell)
+            curves.append(Curve(f"{config.algorithm} {config.sharing}", steps, values, found.get("speed")))
+            measure = runs[0]["measure"]
+    return curves, measure
+
+
+def page(queue: Sequence[Mapping[str, Any]], data: Mapping[str, Any], drawn: Mapping[str, str]) -> str:
+    """The tables in Markdown, each with its picture."""
     lines = ["# Results", "", *_preface(data)]
     for section in queue:
         lines += [f"## {section['title']}", "", section["text"], ""]
@@ -215,6 +254,10 @@ def page(queue: Sequence[Mapping[str, Any]], data: Mapping[str, Any]) -> str:
         lines += [_random_row(env, data) for env in dict.fromkeys(_config(cell).env for cell in section["cells"])]
         lines += [_row(cell, data["cells"].get(cell["name"], {"runs": {}})) for cell in section["cells"]]
         lines.append("")
+        if section["title"] in drawn:
+            picture = drawn[section["title"]]
+            alt = f"Two panels for {section['title']}: what is in the table, against steps and against minutes."
+            lines += [f"![{alt}]({picture}.svg#only-light)", f"![{alt}]({picture}-dark.svg#only-dark)", ""]
     return "\n".join(lines)
 
 
