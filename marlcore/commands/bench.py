@@ -1,10 +1,11 @@
-"""``marlcore bench``: how fast it is here, on one thread, beside its peers.
+"""``marlcore bench``: how fast it is here, on one thread unless more are asked for, beside its peers.
 
 A benchmark is a function without parameters that returns the cases to time (``marlcore.kit.benchmark.Case``). There are
 two places: the entry points of ``marlcore.benchmarks`` (installed packages), and the files ``benchmarks/*.py`` of the
 current directory, or else of the checkout that this package lies in. A file's benchmark is its function ``cases``, its
 name is the file's (``trust_region.py`` is ``trust-region``), its summary the first line of its docstring. The wheel
-carries no benchmark files.
+carries no benchmark files. Peers that need packages of their own run in the Python that MARLCORE_PEER_PYTHON names;
+those that cannot be had are listed as absent.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +22,7 @@ from typing import Annotated, Any
 from marlcore import registry
 from marlcore.cli_config import Positional, arg, parse
 from marlcore.errors import InputError
-from marlcore.kit import benchmark, files
+from marlcore.kit import benchmark, files, peer
 from marlcore.kit.tables import emit, table
 
 EXAMPLE = "marlcore bench streams"
@@ -39,6 +41,10 @@ class Config:
     """Time only the cases whose name contains this."""
     repeats: int = benchmark.LEAST_REPEATS
     """How many repeats the median is taken of."""
+    threads: int = 1
+    """How many threads each library has, and how many cores a peer in another Python."""
+    cpu: bool = False
+    """Count CPU time (of all threads, and of peers in another Python) instead of wall time: for a busy machine."""
     out: str = ""
     """A file for the report as JSON."""
     json: bool = False
@@ -47,7 +53,7 @@ class Config:
 
 def main(argv: Sequence[str]) -> int:
     """Run the command."""
-    config = parse(Config, argv, "marlcore bench", "Times on one thread, beside those of peers.", EXAMPLE)
+    config = parse(Config, argv, "marlcore bench", "Times, beside those of peers.", EXAMPLE)
     found = discover()
     wanted = [name for name in sorted(found) if _means(config.name, name)]
     if not wanted:
@@ -58,14 +64,15 @@ def main(argv: Sequence[str]) -> int:
         return 0
     if config.out and Path(config.out).exists():
         raise InputError(f"{config.out} exists and is not overwritten: give another name")
-    status = benchmark.on_one_thread(["bench", *argv])
+    status = benchmark.on_threads(config.threads, ["bench", *argv])
     if status is not None:
         return status
     reports = {}
     for name in wanted:
         chosen = [case for case in found[name][1]() if config.only in case.name]
         if chosen:
-            reports[name] = benchmark.measure(chosen, config.repeats)
+            clock = peer.cpu_clock if config.cpu else time.perf_counter
+            reports[name] = benchmark.measure(chosen, config.repeats, clock=clock, threads=config.threads)
     if not reports:
         raise InputError(f"no case to time: none has {config.only!r} in its name")
     data = {"benchmarks": {name: report.as_data() for name, report in reports.items()}}

@@ -1,11 +1,12 @@
-"""Times that can be compared: medians of interleaved repeats on one thread, peers in the same run, rates and ratios.
+"""Times that can be compared: medians of interleaved repeats, one thread by default, peers in the same run, ratios.
 
     report = measure([Case("ours", job, amount=1e5, unit="games", bytes=…, flops=…), Case("linprog", …, peer=True)])
 
 Each case is warmed up once (compilation, caches) and called as often per repeat as fills ``MINIMUM`` seconds. Repeats
 go round all cases in turn, so a machine that slows down slows all of them. ``bytes`` and ``flops`` are what one call
 must move and compute; with the time they give GB/s and GFLOP/s. A peer's ratio is how many times faster each own case
-of its group is, per unit of work.
+of its group is, per unit of work. A peer that cannot be had says why in ``absent``: it is listed and not timed. Peers
+that need packages of their own run in another Python (``marlcore.kit.peer``).
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class Case:
     flops: float | None = None
     peer: bool = False
     group: str = ""
+    absent: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Report:
     timings: tuple[Timing, ...]
     repeats: int
     provenance: dict[str, Any]
+    absent: tuple[Case, ...] = ()
 
     def ratios(self, timing: Timing) -> dict[str, float]:
         """How many times faster this case is than each peer of its group (nothing for a peer)."""
@@ -79,7 +82,8 @@ class Report:
     def as_data(self) -> dict[str, Any]:
         """The report for programs."""
         rows = [{**row, "ratios": self.ratios(t)} for row, t in zip(self.rows(), self.timings, strict=True)]
-        return {"cases": rows, "repeats": self.repeats, "provenance": self.provenance}
+        absent = [{"name": case.name, "group": case.group, "why": case.absent} for case in self.absent]
+        return {"cases": rows, "absent": absent, "repeats": self.repeats, "provenance": self.provenance}
 
     def table(self, title: str = "") -> Any:
         """The report for people."""
@@ -99,6 +103,7 @@ class Report:
                     "speed": ratios,
                 }
             )
+        rows += [{"case": f"{case.name} (peer)", "speed": f"absent: {case.absent}"} for case in self.absent]
         return table(rows, title)
 
     def _row(self, timing: Timing) -> dict[str, Any]:
@@ -123,14 +128,22 @@ class Report:
 
 
 def measure(
-    cases: Sequence[Case], repeats: int = LEAST_REPEATS, *, clock: Callable[[], float] = time.perf_counter
+    cases: Sequence[Case],
+    repeats: int = LEAST_REPEATS,
+    *,
+    clock: Callable[[], float] = time.perf_counter,
+    threads: int = 1,
 ) -> Report:
     """Time every case; ``repeats`` is at least 5."""
     if repeats < LEAST_REPEATS:
         raise InputError(f"repeats must be at least {LEAST_REPEATS} for a median to mean something, not {repeats}")
     if len({case.name for case in cases}) != len(cases) or not cases:
         raise InputError(f"the cases to time need names of their own, not {[case.name for case in cases]}")
-    _one_thread_now()
+    absent = tuple(case for case in cases if case.absent)
+    cases = [case for case in cases if not case.absent]
+    if not cases:
+        raise InputError(f"no case to time: {absent[0].name} is absent: {absent[0].absent}")
+    _use_threads(threads)
     with Progress("timing", len(cases) * (repeats + 1)) as progress:
         calls = []
         for case in cases:
@@ -144,7 +157,7 @@ def measure(
                 taken.append(_time(case, count, clock) / count)
                 progress.advance()
     timings = (Timing(c, statistics.median(t), min(t), max(t)) for c, t in zip(cases, times, strict=True))
-    return Report(tuple(timings), repeats, provenance({"minimum": MINIMUM}))
+    return Report(tuple(timings), repeats, provenance({"minimum": MINIMUM}), absent)
 
 
 def seconds(value: float) -> str:
@@ -155,15 +168,18 @@ def seconds(value: float) -> str:
     return f"{value / 1e-9:.3g} ns"
 
 
-def on_one_thread(arguments: Sequence[str]) -> int | None:
-    """Run ``python -m marlcore`` with ``arguments`` in a process whose libraries have one thread each.
+def on_threads(count: int, arguments: Sequence[str]) -> int | None:
+    """Run ``python -m marlcore`` with ``arguments`` in a process whose libraries have ``count`` threads each.
 
     Threads are counted when a library is loaded, so this process may be too late; None says that it is not.
     """
-    if all(os.environ.get(name) == value for name, value in ONE_THREAD.items()):
+    if count < 1:
+        raise InputError(f"threads must be at least 1, not {count}")
+    wanted = dict.fromkeys(ONE_THREAD, str(count))
+    if all(os.environ.get(name) == value for name, value in wanted.items()):
         return None
     command = [sys.executable, "-m", "marlcore", *arguments]
-    return subprocess.run(command, env={**os.environ, **ONE_THREAD}, check=False).returncode
+    return subprocess.run(command, env={**os.environ, **wanted}, check=False).returncode
 
 
 def _calls(case: Case, clock: Callable[[], float]) -> int:
@@ -183,8 +199,8 @@ def _time(case: Case, count: int, clock: Callable[[], float]) -> float:
     return clock() - start
 
 
-def _one_thread_now() -> None:
+def _use_threads(count: int) -> None:
     if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
+        sys.modules["torch"].set_num_threads(count)
     if "numba" in sys.modules:
-        sys.modules["numba"].set_num_threads(1)
+        sys.modules["numba"].set_num_threads(count)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from deep.envs.skirmish import maps, show, step, units
+from deep.envs.skirmish import fields, maps, show, step, units
 from deep.envs.skirmish.units import INDEX, UNITS
 
 LOOPS = units.LOOPS_PER_SECOND
@@ -40,9 +40,9 @@ class Arena:
         self.starts = np.array([[u[1] for u in (*allies, *enemies)], [u[2] for u in (*allies, *enemies)]], np.float32)
         for array in (self.table, self.ground, self.paths, self.sizes, self.values, self.types, self.starts):
             array.flags.writeable = False  # as in a Scene: numba compiles once for both
-        self.f, self.k = np.zeros((step.FIELDS, count), np.float32), np.zeros((step.KEYS, count), np.int32)
-        self.c, self.g = np.zeros(step.COUNTERS, np.int64), np.zeros(step.GLOBALS, np.float32)
-        self.w = np.zeros((step.SCRATCH, count), np.float32)
+        self.f, self.k = np.zeros((fields.FIELDS, count), np.float32), np.zeros((fields.KEYS, count), np.int32)
+        self.c, self.g = np.zeros(fields.COUNTERS, np.int64), np.zeros(fields.GLOBALS, np.float32)
+        self.w = np.zeros((fields.SCRATCH, count), np.float32)
         self.seed, self.draw = seed, 0
         show.start_battle(
             *(self.f, self.k, self.c, self.g, self.table, self.types, self.starts, self.sizes, self.values, seed, 0)
@@ -57,10 +57,10 @@ class Arena:
     def loop(self, *actions):
         """One game loop, with the orders given anew where there are any."""
         for i, action in enumerate(actions):
-            self.k[step.LAST, i] = action
+            self.k[fields.LAST, i] = action
             heals = self.names[i] == "medivac"
-            self.k[step.AIM, i] = -1 if action < 6 else action - 6 + (0 if heals else self.n)
-        self.w[step.OX], self.w[step.OY] = self.f[step.X], self.f[step.Y]
+            self.k[fields.AIM, i] = -1 if action < 6 else action - 6 + (0 if heals else self.n)
+        self.w[fields.OX], self.w[fields.OY] = self.f[fields.X], self.f[fields.Y]
         step.play_loop(
             *(self.f, self.k, self.c, self.g, self.w, self.table, self.sizes, self.values, self.ground, self.paths),
             *(self.seed, 0, self.draw),
@@ -68,13 +68,13 @@ class Arena:
         self.draw += self.n + self.m
 
     def health(self, i):
-        return float(self.f[step.HP, i])
+        return float(self.f[fields.HP, i])
 
     def shield(self, i):
-        return float(self.f[step.SH, i])
+        return float(self.f[fields.SH, i])
 
     def place(self, i):
-        return float(self.f[step.X, i]), float(self.f[step.Y, i])
+        return float(self.f[fields.X, i]), float(self.f[fields.Y, i])
 
 
 # -- the rules again --------------------------------------------------------------------------------------------------
@@ -87,25 +87,25 @@ def loop_again(scene, f, k, origin, orders_random):
     """
     f, k = f.copy(), k.copy()
     n, count = int(scene.sizes[maps.N_ALLIES]), f.shape[1]
-    kinds = [UNITS[t] for t in k[step.TYPE]]
+    kinds = [UNITS[t] for t in k[fields.TYPE]]
     place = f[:2].copy()
     dx, dy = place[0][None] - place[0][:, None], place[1][None] - place[1][:, None]
     far2 = dx * dx + dy * dy  # float32, as the compiled rules compare
-    live = f[step.HP] > 0
+    live = f[fields.HP] > 0
     one = np.float32(1)
     for i in np.flatnonzero(live):
         unit = kinds[i]
-        f[step.CD, i] = f[step.CD, i] - one if f[step.CD, i] > 0 else 0
-        f[step.CALM, i] += one
-        f[step.HP, i] = min(f[step.HP, i] + np.float32(unit.regeneration / LOOPS), np.float32(unit.health))
-        if unit.shield and f[step.CALM, i] > units.SHIELD_DELAY * LOOPS:
-            f[step.SH, i] = min(f[step.SH, i] + units.SHIELD_RATE / LOOPS, unit.shield)
+        f[fields.CD, i] = f[fields.CD, i] - one if f[fields.CD, i] > 0 else 0
+        f[fields.CALM, i] += one
+        f[fields.HP, i] = min(f[fields.HP, i] + np.float32(unit.regeneration / LOOPS), np.float32(unit.health))
+        if unit.shield and f[fields.CALM, i] > units.SHIELD_DELAY * LOOPS:
+            f[fields.SH, i] = min(f[fields.SH, i] + units.SHIELD_RATE / LOOPS, unit.shield)
         if unit.weapon == units.HEAL:
-            f[step.EN, i] = min(f[step.EN, i] + units.ENERGY_RATE / LOOPS, units.ENERGY_MAX)
+            f[fields.EN, i] = min(f[fields.EN, i] + units.ENERGY_RATE / LOOPS, units.ENERGY_MAX)
 
     def reach(i, j):
         table = scene.table
-        a, b = k[step.TYPE, i], k[step.TYPE, j]
+        a, b = k[fields.TYPE, i], k[fields.TYPE, j]
         return table[a, units.RANGE] + table[a, units.RADIUS] + table[b, units.RADIUS]
 
     def can(i, j):
@@ -115,13 +115,13 @@ def loop_again(scene, f, k, origin, orders_random):
         damage = kinds[i].damage
         damage += kinds[i].bonus_light * kinds[j].light + kinds[i].bonus_armoured * kinds[j].armoured
         for _ in range(kinds[i].hits):
-            absorbed = min(f[step.SH, j], damage)
-            f[step.SH, j] -= absorbed
+            absorbed = min(f[fields.SH, j], damage)
+            f[fields.SH, j] -= absorbed
             if damage > absorbed:
-                f[step.HP, j] -= max(damage - absorbed - kinds[j].armour, 0.5)
-        f[step.CALM, j] = 0
-        if j >= n and k[step.AIM, j] < 0 and can(j, i):
-            k[step.AIM, j] = i
+                f[fields.HP, j] -= max(damage - absorbed - kinds[j].armour, 0.5)
+        f[fields.CALM, j] = 0
+        if j >= n and k[fields.AIM, j] < 0 and can(j, i):
+            k[fields.AIM, j] = i
 
     def foes(i):
         return range(n, count) if i < n else range(n)
@@ -131,16 +131,16 @@ def loop_again(scene, f, k, origin, orders_random):
     def act(i, j):
         weapon = kinds[i].weapon
         if weapon == units.HEAL:
-            if kinds[j].biological and 0 < f[step.HP, j] < kinds[j].health:
+            if kinds[j].biological and 0 < f[fields.HP, j] < kinds[j].health:
                 cost = units.HEAL_RATE / LOOPS / units.HEAL_PER_ENERGY
-                if f[step.EN, i] >= np.float32(cost):
-                    f[step.EN, i] -= cost
-                    f[step.HP, j] = min(f[step.HP, j] + units.HEAL_RATE / LOOPS, kinds[j].health)
+                if f[fields.EN, i] >= np.float32(cost):
+                    f[fields.EN, i] -= cost
+                    f[fields.HP, j] = min(f[fields.HP, j] + units.HEAL_RATE / LOOPS, kinds[j].health)
         elif weapon == units.EXPLOSION:
-            f[step.HP, i] = 0
-        elif f[step.CD, i] <= 0:
+            f[fields.HP, i] = 0
+        elif f[fields.CD, i] <= 0:
             delay = scene.values[maps.DELAY_LOW] + 3 * orders_random(i)
-            f[step.CD, i] += kinds[i].cooldown * LOOPS + delay
+            f[fields.CD, i] += kinds[i].cooldown * LOOPS + delay
             victims = [j]
             if weapon == units.COLOSSUS_BEAM:
                 aim = np.array([dx[i, j], dy[i, j]], dtype=float)
@@ -178,7 +178,7 @@ def loop_again(scene, f, k, origin, orders_random):
             go(i, place[0, j], place[1, j], float(reach(i, j)) - 0.02)
 
     for i in np.flatnonzero(live):
-        action, unit = int(k[step.LAST, i]), kinds[i]
+        action, unit = int(k[fields.LAST, i]), kinds[i]
         if i < n:
             if 2 <= action <= 5:
                 ox, oy = ((0, 2), (0, -2), (2, 0), (-2, 0))[action - 2]
@@ -189,17 +189,17 @@ def loop_again(scene, f, k, origin, orders_random):
                     approach(i, j, walk)
         elif unit.weapon == units.HEAL:
             friends = [j for j in range(n, count) if live[j] and kinds[j].weapon != units.HEAL]
-            hurt = [j for j in friends if kinds[j].biological and f[step.HP, j] < kinds[j].health]
-            k[step.AIM, i] = min(hurt, key=lambda j, i=i: far2[i, j]) if hurt else -1
+            hurt = [j for j in friends if kinds[j].biological and f[fields.HP, j] < kinds[j].health]
+            k[fields.AIM, i] = min(hurt, key=lambda j, i=i: far2[i, j]) if hurt else -1
             if hurt:
-                approach(i, k[step.AIM, i], walk)
+                approach(i, k[fields.AIM, i], walk)
             elif friends:
                 j = min(friends, key=lambda j, i=i: far2[i, j])
                 walk(i, place[0, j], place[1, j], 2.0)
             else:
                 walk(i, *scene_goal(scene))
         else:
-            j = int(k[step.AIM, i])
+            j = int(k[fields.AIM, i])
             j = j if j >= 0 and live[j] else -1
             if j < 0 or far2[i, j] > reach(i, j) * reach(i, j):
                 scan = max(unit.range, 5.0) + 0.5
@@ -214,21 +214,21 @@ def loop_again(scene, f, k, origin, orders_random):
                     j = min(seen, key=lambda a, i=i: far2[i, a])
                 elif j >= 0 and far2[i, j] > 81:
                     j = -1
-            k[step.AIM, i] = j
+            k[fields.AIM, i] = j
             if j < 0:
                 travel(i, *scene_goal(scene))
             else:
                 approach(i, j, travel)
     _bodies(scene, f, kinds, live, place, wish)
-    dead = set(np.flatnonzero(~live))
-    while new := [i for i in range(count) if f[step.HP, i] <= 0 and i not in dead]:
+    dead = set(np.flatnonzero(~live).tolist())
+    while new := [i for i in range(count) if f[fields.HP, i] <= 0 and i not in dead]:
         for i in new:
             dead.add(i)
-            f[step.HP, i] = f[step.SH, i] = f[step.EN, i] = f[step.CD, i] = 0
+            f[fields.HP, i] = f[fields.SH, i] = f[fields.EN, i] = f[fields.CD, i] = 0
             if kinds[i].weapon == units.EXPLOSION:
                 for j in foes(i):
                     gap = math.hypot(f[0, j] - f[0, i], f[1, j] - f[1, i]) - kinds[j].diameter / 2
-                    if f[step.HP, j] > 0 and gap <= 2.2 and kinds[j].layer != units.AIR:
+                    if f[fields.HP, j] > 0 and gap <= 2.2 and kinds[j].layer != units.AIR:
                         strike(i, j)
     return f, k
 

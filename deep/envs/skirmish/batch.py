@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import numba
 
+from deep.envs.skirmish.fields import CLOCK, EPISODE, F0, HP, scalar
 from deep.envs.skirmish.maps import N_ALLIES, N_ENEMIES
 from deep.envs.skirmish.show import show_battle, start_battle
-from deep.envs.skirmish.step import CLOCK, EPISODE, F0, HP, step_battle
+from deep.envs.skirmish.step import step_battle
 from marlcore.compiled import compiled
 
 
-@compiled(parallel=True)
+@compiled(parallel=True, _nrt=False)
 def start_all(battles, scene, shown, seed, first):
     """The first episode of every copy."""
     f, k, c, g, _ = battles
@@ -32,7 +33,7 @@ def start_all(battles, scene, shown, seed, first):
         show_battle(f[b], k[b], table, sizes, ground, obs[b], state[b], available[b], alive[b])
 
 
-@compiled(parallel=True)
+@compiled(parallel=True, _nrt=False)
 def step_all(battles, scene, shown, told, last, actions, seed, first):
     """A step of every copy; those that end show their last and start again."""
     f = battles[0]
@@ -40,7 +41,7 @@ def step_all(battles, scene, shown, told, last, actions, seed, first):
         step_one(battles, scene, shown, told, last, actions, seed, first, b)
 
 
-@compiled
+@scalar
 def step_one(battles, scene, shown, told, last, actions, seed, first, b):
     """Copy b's step: what ``step_all`` does for each, and a CUDA thread for its own."""
     f, k, c, g, w = battles
@@ -69,7 +70,7 @@ def step_one(battles, scene, shown, told, last, actions, seed, first, b):
     show_battle(f[b], k[b], table, sizes, ground, obs[b], state[b], available[b], alive[b])
 
 
-@compiled(parallel=True)
+@compiled(parallel=True, _nrt=False)
 def show_all(battles, scene, shown):
     """What every copy shows where it stands."""
     f, k, _, _, _ = battles

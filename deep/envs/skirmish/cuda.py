@@ -15,8 +15,8 @@ from numba import cuda as numba_cuda
 from torch import Tensor
 
 from deep.envs.skirmish.batch import step_one
+from deep.envs.skirmish.fields import CLOCK, EPISODE
 from deep.envs.skirmish.show import show_battle, start_battle
-from deep.envs.skirmish.step import CLOCK, EPISODE
 
 cuda: Any = numba_cuda  # its kernels have no types
 THREADS = 64

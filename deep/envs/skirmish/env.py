@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from deep.envs.protocol import Discrete, Environment, Family, Final, Spec, Timestep, check_actions
-from deep.envs.skirmish import maps, step
+from deep.envs.skirmish import fields, maps
 from deep.envs.skirmish.layout import layout
 from marlcore.errors import InputError
 
@@ -50,15 +50,15 @@ class Skirmish(Environment):
         def zeros(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
             return torch.zeros(batch, *shape, dtype=dtype, device=device)
 
-        self.f, self.k = zeros(step.FIELDS, count), zeros(step.KEYS, count, dtype=torch.int32)
-        self.c, self.g = zeros(step.COUNTERS, dtype=torch.int64), zeros(step.GLOBALS)
+        self.f, self.k = zeros(fields.FIELDS, count), zeros(fields.KEYS, count, dtype=torch.int32)
+        self.c, self.g = zeros(fields.COUNTERS, dtype=torch.int64), zeros(fields.GLOBALS)
         self._obs, self._state = zeros(n, sizes.obs), zeros(sizes.state)
         self._available = zeros(n, sizes.n_actions, dtype=torch.bool)
         self._alive = zeros(n, dtype=torch.bool)
         self._reward, self._outcome = zeros(n), zeros(dtype=torch.int64)
         self._dead = zeros(dtype=torch.int64), zeros(dtype=torch.int64)
         self._last_obs, self._last_state = zeros(n, sizes.obs), zeros(sizes.state)
-        scratch = zeros(step.SCRATCH, count)
+        scratch = zeros(fields.SCRATCH, count)
         scene = self.scene
         self._engine = _engine(device)
         self._battles = self._engine.arrays(self.f, self.k, self.c, self.g, scratch)

@@ -14,7 +14,7 @@ import numpy as np
 from torch import Tensor
 
 from deep.envs.protocol import Environment, Timestep
-from deep.envs.skirmish import render, step
+from deep.envs.skirmish import fields, render, step
 from deep.envs.skirmish.env import Skirmish
 from marlcore.errors import InputError
 
@@ -75,7 +75,7 @@ class Recorder(Environment):
 
     def _once_more(self, arrays: list[np.ndarray], actions: np.ndarray) -> None:
         scene, env = self.env.scene, self.env
-        scratch = np.zeros((step.SCRATCH, arrays[0].shape[1]), dtype=np.float32)
+        scratch = np.zeros((fields.SCRATCH, arrays[0].shape[1]), dtype=np.float32)
         step.step_battle(
             *(*arrays, scratch, scene.table, scene.sizes, scene.values, scene.ground, scene.paths),
             *(env.seed, env.first, actions),
@@ -85,7 +85,7 @@ class Recorder(Environment):
         if len(self.frames) >= FRAMES:
             return
         n = self.env.map.n
-        alive = f[step.HP] > 0
+        alive = f[fields.HP] > 0
         score = f"allies {alive[:n].sum()}/{n}  enemies {alive[n:].sum()}/{len(alive) - n}  return {self._total:.2f}"
         text = f"{self.env.map.name}  {self.title}  step {self._age}  {score}  {ending}"
         self.frames.append(render.frame(render.View(self.env.scene, f, k, before, text)))

@@ -19,22 +19,10 @@ import torch
 from torch import Tensor
 
 from deep.envs.skirmish import units
+from deep.envs.skirmish.fields import CD, F0, F1, FAR, HALF, HP, SH, TYPE, X, Y, scalar
+from deep.envs.skirmish.fight import can_hit, reach_of
 from deep.envs.skirmish.layout import EAST, NO_OP, NORTH, SOUTH, STOP, TARGET, WEST
 from deep.envs.skirmish.maps import N_ALLIES, N_ENEMIES, SIZE, STRAIGHT, WALLS
-from deep.envs.skirmish.step import (
-    CD,
-    F0,
-    F1,
-    FAR,
-    HALF,
-    HP,
-    SH,
-    TYPE,
-    X,
-    Y,
-    _can_hit,
-    _reach,
-)
 from deep.envs.skirmish.units import BIOLOGICAL, HEALTH, LAYER, RANGE, WEAPON
 from marlcore import registry
 from marlcore.compiled import compiled
@@ -67,7 +55,7 @@ def act(env: object, name: str, seed: int, step: int, out: Tensor | None = None)
     return actions.to(env.device)
 
 
-@compiled(parallel=True)
+@compiled(parallel=True, _nrt=False)
 def act_all(policy, f, k, table, sizes, paths, available, actions, seed, first, step):
     """The actions of every agent of every battle."""
     for b in numba.prange(f.shape[0]):
@@ -89,7 +77,7 @@ def act_all(policy, f, k, table, sizes, paths, available, actions, seed, first, 
                 actions[b, i] = _attack(f[b], k[b], table, sizes, paths, mask, i, policy == KITE)
 
 
-@compiled
+@scalar
 def _any(mask, seed, stream, step):
     """A uniform choice among what ``mask`` allows."""
     count = 0
@@ -104,7 +92,7 @@ def _any(mask, seed, stream, step):
     return 0
 
 
-@compiled
+@scalar
 def _attack(f, k, table, sizes, paths, mask, i, kites):
     """The nearest enemy; a kiting unit steps back from it while it reloads."""
     n, m = sizes[N_ALLIES], sizes[N_ENEMIES]
@@ -113,7 +101,7 @@ def _attack(f, k, table, sizes, paths, mask, i, kites):
         return STOP
     dx, dy = f[X, j] - f[X, i], f[Y, j] - f[Y, i]
     if kites and f[CD, i] > _LOADED and table[k[TYPE, i], RANGE] > F1:
-        safe = _reach(k, table, j, i) + _SHY
+        safe = reach_of(k, table, j, i) + _SHY
         if dx * dx + dy * dy < safe * safe:
             return _step_along(mask, -dx, -dy)
     if mask[TARGET + j - n]:
@@ -121,24 +109,24 @@ def _attack(f, k, table, sizes, paths, mask, i, kites):
     return _step_to(f, k, table, sizes, paths, mask, i, j)
 
 
-@compiled
+@scalar
 def _focus(f, k, table, sizes, paths, mask, i, weakest):
     """The team's target, else the weakest that i may attack, else go there."""
     n, m = sizes[N_ALLIES], sizes[N_ENEMIES]
     best, least = np.int64(-1), FAR
     for j in range(n, n + m):
         strength = f[HP, j] + f[SH, j]
-        if mask[TARGET + j - n] and _can_hit(k, table, i, j) and strength < least:
+        if mask[TARGET + j - n] and can_hit(k, table, i, j) and strength < least:
             best, least = np.int64(j), strength
-    if weakest >= 0 and mask[TARGET + weakest - n] and _can_hit(k, table, i, weakest):
+    if weakest >= 0 and mask[TARGET + weakest - n] and can_hit(k, table, i, weakest):
         return TARGET + weakest - n
     if best >= 0:
         return TARGET + best - n
-    j = weakest if weakest >= 0 and _can_hit(k, table, i, weakest) else _nearest(f, k, table, n, n + m, i)
+    j = weakest if weakest >= 0 and can_hit(k, table, i, weakest) else _nearest(f, k, table, n, n + m, i)
     return _step_to(f, k, table, sizes, paths, mask, i, j) if j >= 0 else np.int64(STOP)
 
 
-@compiled
+@scalar
 def _weakest(f, k, table, sizes, available):
     """The enemy with the least health and shield among those that some ally may attack."""
     n, m = sizes[N_ALLIES], sizes[N_ENEMIES]
@@ -147,12 +135,12 @@ def _weakest(f, k, table, sizes, available):
         strength = f[HP, j] + f[SH, j]
         if f[HP, j] > F0 and strength < least:
             for i in range(n):
-                if available[i, TARGET + j - n] and table[k[TYPE, i], WEAPON] != _HEALER and _can_hit(k, table, i, j):
+                if available[i, TARGET + j - n] and table[k[TYPE, i], WEAPON] != _HEALER and can_hit(k, table, i, j):
                     best, least = np.int64(j), strength
     return best
 
 
-@compiled
+@scalar
 def _tend(f, k, table, n, mask, i):
     """Heal the most hurt ally in range, else go to the nearest one that needs it, else to the nearest."""
     best, worst = np.int64(-1), F1
@@ -178,18 +166,18 @@ def _tend(f, k, table, n, mask, i):
     return _step_along(mask, f[X, j] - f[X, i], f[Y, j] - f[Y, i])
 
 
-@compiled
+@scalar
 def _nearest(f, k, table, first, end, i):
     best, near = np.int64(-1), FAR
     for j in range(first, end):
         dx, dy = f[X, j] - f[X, i], f[Y, j] - f[Y, i]
         far = dx * dx + dy * dy
-        if f[HP, j] > F0 and far < near and _can_hit(k, table, i, j):
+        if f[HP, j] > F0 and far < near and can_hit(k, table, i, j):
             best, near = np.int64(j), far
     return best
 
 
-@compiled
+@scalar
 def _step_to(f, k, table, sizes, paths, mask, i, j):
     """The move that leads to j, around walls where there are any."""
     dx, dy = f[X, j] - f[X, i], f[Y, j] - f[Y, i]
@@ -203,7 +191,7 @@ def _step_to(f, k, table, sizes, paths, mask, i, j):
     return _step_along(mask, dx, dy)
 
 
-@compiled
+@scalar
 def _step_along(mask, dx, dy):
     """The available move that goes farthest along (dx, dy); stop if none goes along it."""
     best, most = np.int64(STOP), F0

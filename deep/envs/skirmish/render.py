@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from deep.envs.skirmish import step, units
+from deep.envs.skirmish import fields, units
 from deep.envs.skirmish.maps import SIZE, Scene
 from deep.envs.skirmish.units import UNITS
 from marlcore.errors import InputError
@@ -69,7 +69,7 @@ def frame(view: View) -> np.ndarray:
     n = int(view.scene.sizes[0])
     for i in range(view.f.shape[1]):
         _reach(draw, view, i, ALLY if i < n else ENEMY)
-    order = sorted(range(view.f.shape[1]), key=lambda i: UNITS[view.k[step.TYPE, i]].layer)
+    order = sorted(range(view.f.shape[1]), key=lambda i: UNITS[view.k[fields.TYPE, i]].layer)
     for i in order:
         _body(draw, view, i, ALLY if i < n else ENEMY)
     for i in order:
@@ -120,16 +120,16 @@ def _ground(draw: Any, ground: np.ndarray) -> None:
 
 
 def _reach(draw: Any, view: View, i: int, colour: tuple[int, int, int]) -> None:
-    unit = UNITS[view.k[step.TYPE, i]]
-    if view.f[step.HP, i] > 0 and unit.range > 1:
+    unit = UNITS[view.k[fields.TYPE, i]]
+    if view.f[fields.HP, i] > 0 and unit.range > 1:
         _circle(draw, view.f[:, i], unit.range + unit.diameter / 2, outline=(*colour, 26))
 
 
 def _body(draw: Any, view: View, i: int, colour: tuple[int, int, int]) -> None:
-    unit = UNITS[view.k[step.TYPE, i]]
-    alive = view.f[step.HP, i] > 0
+    unit = UNITS[view.k[fields.TYPE, i]]
+    alive = view.f[fields.HP, i] > 0
     if not alive:
-        if view.before is not None and view.before[step.HP, i] > 0:
+        if view.before is not None and view.before[fields.HP, i] > 0:
             _cross(draw, view.f[:, i], unit.diameter / 2, colour)
         return
     fill = (*colour, 150 if unit.layer == units.AIR else 235)
@@ -139,24 +139,24 @@ def _body(draw: Any, view: View, i: int, colour: tuple[int, int, int]) -> None:
 
 
 def _bars(draw: Any, view: View, i: int) -> None:
-    unit = UNITS[view.k[step.TYPE, i]]
-    if view.f[step.HP, i] <= 0:
+    unit = UNITS[view.k[fields.TYPE, i]]
+    if view.f[fields.HP, i] <= 0:
         return
     x, y = _place(view.f[:, i])
     half, top = max(CELL * unit.diameter / 2, 6), y - CELL * unit.diameter / 2 - 6
-    part = float(view.f[step.HP, i]) / unit.health
+    part = float(view.f[fields.HP, i]) / unit.health
     draw.rectangle((x - half, top, x + half, top + 2), fill=LOST)
     draw.rectangle((x - half, top, x - half + 2 * half * part, top + 2), fill=HEALTH)
     if unit.shield:
-        part = float(view.f[step.SH, i]) / unit.shield
+        part = float(view.f[fields.SH, i]) / unit.shield
         draw.rectangle((x - half, top - 3, x - half + 2 * half * part, top - 2), fill=SHIELD)
 
 
 def _shot(draw: Any, view: View, i: int, colour: tuple[int, int, int]) -> None:
-    j = int(view.k[step.SHOT, i])
+    j = int(view.k[fields.SHOT, i])
     if j < 0 or view.before is None:
         return
-    unit = UNITS[view.k[step.TYPE, i]]
+    unit = UNITS[view.k[fields.TYPE, i]]
     if unit.weapon == units.EXPLOSION:
         _circle(draw, view.f[:, i], units.BANELING_RADIUS, fill=(*BURST, 40), outline=(*BURST, 220))
         return
@@ -179,7 +179,7 @@ def _circle(draw: Any, unit: np.ndarray, r: float, **style: Any) -> None:
 
 
 def _place(unit: np.ndarray) -> tuple[float, float]:
-    return float(unit[step.X]) * CELL, _down(float(unit[step.Y]))
+    return float(unit[fields.X]) * CELL, _down(float(unit[fields.Y]))
 
 
 def _down(y: float) -> float:

@@ -10,21 +10,7 @@ import math
 import numpy as np
 
 from deep.envs.skirmish import maps, units
-from deep.envs.skirmish.layout import EAST, MOVES, NO_OP, NORTH, SOUTH, STOP, TARGET, WEST
-from deep.envs.skirmish.maps import (
-    ACTIONS,
-    ALLY_SHIELD,
-    BITS,
-    ENEMY_SHIELD,
-    GOAL_X,
-    GOAL_Y,
-    N_ALLIES,
-    N_ENEMIES,
-    PLACES,
-    RACE,
-    SIZE,
-)
-from deep.envs.skirmish.step import (
+from deep.envs.skirmish.fields import (
     AGE,
     AIM,
     CALM,
@@ -44,9 +30,24 @@ from deep.envs.skirmish.step import (
     TYPE,
     X,
     Y,
+    inlined,
+    scalar,
+)
+from deep.envs.skirmish.layout import EAST, MOVES, NO_OP, NORTH, SOUTH, STOP, TARGET, WEST
+from deep.envs.skirmish.maps import (
+    ACTIONS,
+    ALLY_SHIELD,
+    BITS,
+    ENEMY_SHIELD,
+    GOAL_X,
+    GOAL_Y,
+    N_ALLIES,
+    N_ENEMIES,
+    PLACES,
+    RACE,
+    SIZE,
 )
 from deep.envs.skirmish.units import ALLY_BIT, ENEMY_BIT, HEALTH, SCALE, SHIELD, SHOOT, SIGHT, WEAPON
-from marlcore.compiled import compiled
 from marlcore.streams_compiled import uniform32
 
 RESET = 1 << 16
@@ -66,7 +67,7 @@ _MARGIN = np.float32(1.0)
 # -- the first step of an episode -------------------------------------------------------------------------------------
 
 
-@compiled
+@scalar
 def start_battle(f, k, c, g, table, types, starts, sizes, values, seed, stream):
     """Units at their places with full health and shield and loaded weapons; random teams are drawn."""
     n, m = sizes[N_ALLIES], sizes[N_ENEMIES]
@@ -90,7 +91,7 @@ def start_battle(f, k, c, g, table, types, starts, sizes, values, seed, stream):
             g[PERFECT_SUM] += f[HP, i] + f[SH, i]
 
 
-@compiled
+@scalar
 def _draw_teams(k, n, m, race, seed, stream, episode):
     """SMACv2's weighted teams: the enemies are the allies' types again, and what they have more is drawn too."""
     for i in range(max(n, m)):
@@ -111,7 +112,7 @@ def _draw_teams(k, n, m, race, seed, stream, episode):
         _not_alone(k, 2 * n, n + m, race)
 
 
-@compiled
+@scalar
 def _type_of(race, place):
     """The unit types of a race in SMACv2's order."""
     if race == 1:
@@ -121,7 +122,7 @@ def _type_of(race, place):
     return np.int32(6) if place == 0 else np.int32(8) if place == 1 else np.int32(7)
 
 
-@compiled
+@scalar
 def _not_alone(k, first, end, race):
     """A team of medivacs or banelings alone gets one unit of its race's first type."""
     for i in range(first, end):
@@ -130,7 +131,7 @@ def _not_alone(k, first, end, race):
     k[TYPE, first] = _type_of(race, 0)
 
 
-@compiled
+@scalar
 def _draw_places(f, g, n, m, seed, stream, episode):
     """SMACv2's start places: reflected, or surrounded, each half of the time; the goal is where the allies are."""
     at = RESET + n + m
@@ -156,7 +157,7 @@ def _draw_places(f, g, n, m, seed, stream, episode):
     g[GX], g[GY] = x / np.float32(n), y / np.float32(n)
 
 
-@compiled
+@scalar
 def _surround(f, n, m, seed, stream, episode, at):
     """One to four groups of enemies on different diagonals, each at a random distance; everyone in a random group."""
     groups = 1 + np.int64(uniform32(seed, stream, episode, at + 1) * np.float32(4.0))
@@ -179,12 +180,12 @@ def _surround(f, n, m, seed, stream, episode, at):
                 place += 1
 
 
-@compiled
+@scalar
 def _group_of(groups, i, seed, stream, episode, at):
     return np.int64(uniform32(seed, stream, episode, at + 8 + i) * np.float32(groups))
 
 
-@compiled
+@scalar
 def _in_crowd(f, i, place, count, x, y):
     """The place-th of ``count`` units in a square of ranks around (x, y), kept on the map."""
     wide = 1
@@ -200,7 +201,7 @@ def _in_crowd(f, i, place, count, x, y):
 # -- what agents see --------------------------------------------------------------------------------------------------
 
 
-@compiled
+@scalar
 def show_battle(f, k, table, sizes, ground, obs, state, available, alive):
     """Fill observations (n, o), state (s,), masks (n, A) and alive (n,)."""
     n = sizes[N_ALLIES]
@@ -211,7 +212,7 @@ def show_battle(f, k, table, sizes, ground, obs, state, available, alive):
     _tell(f, k, table, sizes, state)
 
 
-@compiled(inline="always")
+@inlined
 def _mask(f, k, table, sizes, ground, available, i):
     """SMAC's availability: no-op when dead and only then; moves whose next cell is open; targets in shooting range."""
     n, m = sizes[N_ALLIES], sizes[N_ENEMIES]
@@ -239,14 +240,14 @@ def _mask(f, k, table, sizes, ground, available, i):
             available[i, TARGET + j] = dx * dx + dy * dy <= shoot * shoot
 
 
-@compiled(inline="always")
+@inlined
 def _open(ground, x, y):
     if x < F0 or y < F0 or x >= _SIDE or y >= _SIDE:
         return False
     return ground[np.int64(x), np.int64(y)] != 0
 
 
-@compiled(inline="always")
+@inlined
 def _look(f, k, table, sizes, obs, available, i):
     """Agent i's observation."""
     n, m, bits = sizes[N_ALLIES], sizes[N_ENEMIES], sizes[BITS]
@@ -287,7 +288,7 @@ def _look(f, k, table, sizes, obs, available, i):
         obs[i, at + np.int64(table[kind, ALLY_BIT])] = F1
 
 
-@compiled(inline="always")
+@inlined
 def _see(f, k, table, obs, i, j, at, sight, shield):
     """Where j is and how it is, if i sees it."""
     if f[HP, j] <= F0:
@@ -303,12 +304,12 @@ def _see(f, k, table, obs, i, j, at, sight, shield):
     return True
 
 
-@compiled(inline="always")
+@inlined
 def _part(value, whole):
     return value / whole if whole > F0 else F0
 
 
-@compiled(inline="always")
+@inlined
 def _tell(f, k, table, sizes, state):
     """The state."""
     n, m, bits = sizes[N_ALLIES], sizes[N_ENEMIES], sizes[BITS]

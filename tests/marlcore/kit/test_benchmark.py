@@ -147,6 +147,6 @@ def test_a_process_with_more_threads_starts_one_with_fewer(monkeypatch):
 
     monkeypatch.setattr(benchmark.subprocess, "run", run)
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
-    assert benchmark.on_one_thread(["bench", "x"]) == 3
+    assert benchmark.on_threads(1, ["bench", "x"]) == 3
     assert started["command"][1:] == ["-m", "marlcore", "bench", "x"]
     assert {started["env"][name] for name in ONE_THREAD} == {"1"}

@@ -11,7 +11,7 @@ import torch
 
 from deep import envs
 from deep.commands import watch
-from deep.envs.skirmish import maps, policies, render, step
+from deep.envs.skirmish import fields, maps, policies, render
 from deep.envs.skirmish.env import Skirmish
 from deep.envs.skirmish.film import Recorder
 from deep.envs.skirmish.units import INDEX, UNITS
@@ -61,13 +61,13 @@ def placed(name, **units):
     """An environment whose first battle's units are moved: unit=(x, y)."""
     env = Skirmish(name, 1, CPU, 0)
     for unit, (x, y) in units.items():
-        env.f[0, step.X, int(unit[1:])], env.f[0, step.Y, int(unit[1:])] = x, y
+        env.f[0, fields.X, int(unit[1:])], env.f[0, fields.Y, int(unit[1:])] = x, y
     return env
 
 
 def test_the_observation_is_smacs_to_the_number():
     env = placed("3m", u0=(10, 16), u1=(10, 20), u2=(20, 16), u3=(13, 20), u4=(17.5, 16), u5=(20, 23.5))
-    env.f[0, step.HP, 3], env.f[0, step.HP, 2] = 15, 30
+    env.f[0, fields.HP, 3], env.f[0, fields.HP, 2] = 15, 30
     t = env.load(env.save())
     nothing = [0.0] * 5
     dx, dy = 3 / 9, 4 / 9
@@ -96,8 +96,8 @@ def test_the_observation_is_smacs_to_the_number():
 
 def test_the_state_is_smacs_to_the_number():
     env = placed("3m", u0=(10, 16), u3=(24, 20))
-    env.f[0, step.CD, 0], env.f[0, step.HP, 3], env.f[0, step.HP, 1], env.f[0, step.HP, 5] = 6, 15, 0, 0
-    env.k[0, step.LAST, 0], env.k[0, step.LAST, 1], env.k[0, step.LAST, 2] = 4, 0, 7
+    env.f[0, fields.CD, 0], env.f[0, fields.HP, 3], env.f[0, fields.HP, 1], env.f[0, fields.HP, 5] = 6, 15, 0, 0
+    env.k[0, fields.LAST, 0], env.k[0, fields.LAST, 1], env.k[0, fields.LAST, 2] = 4, 0, 7
     t = env.load(env.save())
     state = t.state[0].tolist()
     assert state[:4] == pytest.approx([1, 6 / 15, -6 / 32, 0])
@@ -120,17 +120,17 @@ def test_types_shields_and_energy_stand_where_smac_has_them():
     assert env.load(env.save()).available[0, 9].tolist() == [False, *[True] * 5, *[True] * 9, False]
     # stalkers are type 0 among allies and type 1 among enemies, as SMAC numbers them
     env = placed("2s3z", u0=(12, 16), u1=(12, 18), u5=(14, 16), u8=(14, 18))
-    env.f[0, step.SH, 0] = 20
+    env.f[0, fields.SH, 0] = 20
     t = env.load(env.save())
     assert t.obs[0, 0, -4:].tolist() == [1, 20 / 80, 1, 0]
     kinds = t.obs[0, 0, 4 : 4 + 5 * 8].reshape(5, 8)[[0, 3], -2:].tolist()
     assert kinds == [[1, 0], [0, 1]]
-    assert [UNITS[i].name for i in env.k[0, step.TYPE, [5, 8]]] == ["zealot", "stalker"]
+    assert [UNITS[i].name for i in env.k[0, fields.TYPE, [5, 8]]] == ["zealot", "stalker"]
 
 
 def test_random_teams_keep_smacv2s_rules():
     env = Skirmish("terran_10_vs_11", 400, CPU, 3)
-    types, x = env.k[:, step.TYPE].numpy(), env.f[:, step.X].numpy()
+    types, x = env.k[:, fields.TYPE].numpy(), env.f[:, fields.X].numpy()
     assert (types[:, :10] == types[:, 10:20]).all()
     shares = [(types[:, :10] == INDEX[name]).mean() for name in ("marine", "marauder", "medivac")]
     assert np.allclose(shares, [0.45, 0.45, 0.1], atol=0.03)
@@ -178,12 +178,12 @@ def test_random_actions_are_available_and_uniform(name):
 
 def test_policies_do_what_they_are_named_for():
     env = placed("3m", u0=(10, 16), u1=(10, 18), u2=(10, 14), u3=(14, 16), u4=(13, 18), u5=(15, 14))
-    env.f[0, step.HP, 5] = 10
+    env.f[0, fields.HP, 5] = 10
     env.load(env.save())
     assert policies.act(env, "attack_nearest", 0, 0).tolist() == [[7, 7, 6]]
     assert policies.act(env, "focus_fire", 0, 0).tolist() == [[8, 6, 8]]
     assert policies.act(env, "stand_still", 0, 0).tolist() == [[1, 1, 1]]
-    env.f[0, step.CD, :3] = 9
+    env.f[0, fields.CD, :3] = 9
     assert policies.act(env, "kite", 0, 0)[0, 0] == 5
     with pytest.raises(InputError, match="did you mean kite"):
         policies.act(env, "kit", 0, 0)
