@@ -96,7 +96,7 @@ def play(actor: Actor, env: Environment, episodes: int, greedy: bool, seed: int)
         weights = actor.scheme.weights()
         for step in range(LONGEST * episodes):
             seen = torch.cat([t.obs, context], -1)
-            out, hidden = actor.outputs(seen[None], hidden, starts[None], weights=weights)
+            out, hidden = actor.outputs(seen[None], hidden, starts[None], weights=weights, available=t.available[None])
             policy = actor.distribution(out[0], t.available)
             actions = policy.mode() if greedy else policy.sample(kind(seed, stream, step, draw))
             t = env.step(to_environment(env.spec, actions))

@@ -9,6 +9,13 @@ Where an episode is *truncated* V(s_{t+1}) is the value of its last observation,
   one call, so the result depends on nothing else.
 - Everything is copied into preallocated arrays: an environment may use its memory again.
 - The recurrent state is 0 at the first step of an episode; the death of an agent does not touch it.
+- The value after a death. A row of an agent that has died (``deep.critic``: a row per agent) goes on to the episode's
+  end with weight 1: its rewards are the team's, and what the agent did while it lived still brings them about. So V of
+  what it is shown when dead is the return that is left, it is fitted like any other value, and the step of the death
+  bootstraps from it: Â estimates the team's objective, by a V that something has trained. A return that ends with the
+  agent (V = 0) would ask it to live rather than the team to win. Departure: the code of Yu et al. (2022) leaves those
+  rows out of the fit by its active masks and bootstraps from them all the same, from a value that no loss reaches.
+  Only in the policy's loss do the dead weigh 0.
 - The critic runs after the T steps: in one batch, or step by step where it is recurrent.
 """
 
@@ -36,8 +43,8 @@ from marlcore.objectives import gae
 class Batch:
     """What an update learns from: sequences of L steps, N of them (L = 1 where nothing is carried from step to step).
 
-    Weights of 0 stand for agents that are dead and for padding; in a batch that enumerates joint actions the weights
-    are ρ(s)π(a|s), and the means below are exact expectations.
+    Weights of 0 stand for agents that are dead and do nothing, and for padding; a critic's row goes on after a death.
+    In a batch that enumerates joint actions the weights are ρ(s)π(a|s), and the means below are exact expectations.
     """
 
     obs: Tensor
@@ -150,7 +157,10 @@ class Collector:
                 if self.hidden is not None and k % self.chunk == 0:
                     steps.hidden.append(self.hidden)
                 steps.before(k, t, self.starts, self.context)
-                out, self.hidden = actor.outputs(steps.obs[k : k + 1], self.hidden, self.starts[None], weights=weights)
+                now = slice(k, k + 1)
+                out, self.hidden = actor.outputs(
+                    steps.obs[now], self.hidden, self.starts[None], weights=weights, available=steps.available[now]
+                )
                 dist = actor.distribution(out[0], steps.available[k])
                 actions = dist.sample(draws[k])
                 steps.old[k], steps.actions[k], steps.logp[k] = recorded(dist), actions, dist.log_prob(actions)
@@ -301,7 +311,7 @@ def assess(
         critic_inputs=inputs,
         values=values,
         returns=advantages + V,
-        critic_weights=critic.alive(weights),
+        critic_weights=torch.ones_like(values),
     )
     length = chunk if actor.scheme.sequential or critic.scheme.sequential else 1
     cut = batch._each(lambda x: _sequences(x, length), lambda h: h)
