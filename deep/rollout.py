@@ -22,6 +22,7 @@ Where an episode is *truncated* V(s_{t+1}) is the value of its last observation,
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from deep import seeds
 from deep.actor import Actor, recorded
 from deep.critic import Critic
 from deep.distributions import to_environment
@@ -196,10 +198,16 @@ class Collector:
         }
 
     def load(self, saved: Mapping[str, Any]) -> None:
-        """Go on from there; an environment that cannot be saved starts its episodes again."""
+        """Go on from there; an environment that cannot be saved begins other episodes, of a seed of their own.
+
+        Those that it began with are not played a second time: the seed is a function of the run's and of the step.
+        """
         self.count = int(saved["count"])
         if saved["env"] is None:
-            self._begin(self.env.reset())
+            self.critic_hidden = None
+            t = self.env.reset(seeds.derive(self.seed, seeds.RESUMED, self.count))
+            check_shapes(self.env, t)
+            self._begin(t)
             return
         self.t = _kept(self.env.load(saved["env"]))
         device = self.env.device
@@ -382,6 +390,34 @@ def check_shapes(env: Environment, t: Timestep) -> None:
             raise InputError(f"{spec.name}: {name} has shape {found} where its spec says {shape}")
 
 
+def check_view(env: Environment, t: Timestep, step: int) -> None:
+    """Refuse a timestep with wrong shapes, with numbers that are none, or with an agent without any action."""
+    check_shapes(env, t)
+    spec = env.spec
+    good = t.obs.isfinite().all() & t.state.isfinite().all() & t.reward.isfinite().all()
+    for start, count in _dimensions(spec):
+        good = good & t.available[..., start : start + count].any(-1).all()
+    if bool(good):  # one look at the device
+        return
+    for name in ("obs", "reward", "state"):
+        value = getattr(t, name)
+        if not bool(value.isfinite().all()):
+            b, *rest = (int(x) for x in (~value.isfinite()).nonzero()[0])
+            who = f" of agent {rest[0]}" if name != "state" else ""
+            raise InputError(
+                f"{spec.name}: {name}{who} in environment {b} is {float(value[(b, *rest)])} at step {step}"
+            )
+    for start, count in _dimensions(spec):
+        for b, i in (~t.available[..., start : start + count].any(-1)).nonzero().tolist():
+            raise InputError(f"{spec.name}: agent {i} in environment {b} has no available action at step {step}")
+
+
+def _dimensions(spec: Spec) -> list[tuple[int, int]]:
+    """Where each action dimension begins in a mask, and how many choices it has."""
+    starts = itertools.accumulate(spec.action_counts, initial=0)
+    return list(zip(starts, spec.action_counts, strict=False))
+
+
 def check_numbers(spec: Spec, steps: Steps, seen: int | None = None) -> None:
     """Refuse a rollout in which the environment gave numbers that are none, or an agent without any action.
 
@@ -402,8 +438,7 @@ def check_numbers(spec: Spec, steps: Steps, seen: int | None = None) -> None:
                 raise InputError(
                     f"{spec.name}: the final {name} of environment {b} is {bad}, in step {k} of this rollout"
                 )
-    start = 0
-    for d, count in enumerate(spec.action_counts):
+    for d, (start, count) in enumerate(_dimensions(spec)):
         none = ~steps.available[:length, ..., start : start + count].any(-1)
         if bool(none.any()):
             k, b, i = (int(x) for x in none.nonzero()[0])
@@ -411,7 +446,6 @@ def check_numbers(spec: Spec, steps: Steps, seen: int | None = None) -> None:
             raise InputError(
                 f"{spec.name}: agent {i} in environment {b} has no available action{where}, in step {k} of this rollout"
             )
-        start += count
 
 
 def _kept(t: Timestep) -> Timestep:
