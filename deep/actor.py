@@ -58,14 +58,17 @@ class Actor(nn.Module):
         starts: Tensor | None = None,
         agents: Sequence[int] | None = None,
         weights: Weights | None = None,
+        available: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """What the networks of those agents give: (T, B, n', outputs).
 
         obs (T, B, n', o) and hidden (B, n', H) are the chosen agents' own, or everyone's where the scheme is
-        centralised, as its ``select`` cuts them.
+        centralised, as its ``select`` cuts them; ``available`` (T, B, n', A) is the chosen agents' own.
         """
         chosen = self.scheme.weights(agents) if weights is None else weights
-        return self.scheme(obs, hidden, starts if self.scheme.sequential else None, agents=agents, weights=chosen)
+        mask = {"available": available} if self.scheme.masked and not self.box else {}
+        begun = starts if self.scheme.sequential else None
+        return self.scheme(obs, hidden, begun, agents=agents, weights=chosen, **mask)
 
     def distribution(
         self, outputs: Tensor, available: Tensor | None, agents: Sequence[int] | None = None
@@ -131,7 +134,8 @@ def policy_tables(actor: Actor, obs: Tensor) -> tuple[Tensor, ...]:
     counts = [space.n for space in spec.spaces if isinstance(space, Discrete)]
     assert len(counts) == spec.n_agents, f"{spec.name} has no tables: its actions are {spec.action_kind}"
     allowed = torch.arange(spec.n_actions, device=obs.device) < torch.tensor(counts, device=obs.device)[:, None]
-    out, _ = actor.outputs(obs[None])
-    found = actor.distribution(out[0], allowed.expand(len(obs), -1, -1))
+    mask = allowed.expand(len(obs), -1, -1)
+    out, _ = actor.outputs(obs[None], available=mask[None])
+    found = actor.distribution(out[0], mask)
     assert isinstance(found, Categorical)
     return tuple(found.probabilities[:, i, :count] for i, count in enumerate(counts))

@@ -59,10 +59,6 @@ class Critic(nn.Module):
         """The rows' rewards (…, R) of (…, n)."""
         return reward[..., : self.rows]
 
-    def alive(self, alive: Tensor) -> Tensor:
-        """The rows' weights (…, R) of (…, n): an environment's row counts while anybody acts."""
-        return alive if self.rows > 1 else alive.amax(-1, keepdim=True)
-
 
 def input_size(spec: Spec, view: str) -> int:
     """How many numbers a critic of that view reads."""

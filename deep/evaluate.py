@@ -30,6 +30,7 @@ from deep.actor import Actor
 from deep.config import Config, as_data
 from deep.distributions import to_environment
 from deep.envs.protocol import Environment, Spec, random_actions
+from deep.rollout import check_view
 from deep.train import Run, load
 from marlcore import streams
 from marlcore.errors import InputError
@@ -73,6 +74,8 @@ def evaluate(
     """Play a run's policy; on the environment that it was trained on, unless another one of the same sizes is named."""
     if episodes < 1 or copies < 1:
         raise InputError(f"episodes and copies must be at least 1, not {episodes} and {copies}")
+    if not 0 <= seed < 2**32:
+        raise InputError(f"the seed of an evaluation must be in [0, 2³²), not {seed}")
     run = run if isinstance(run, Run) else load(run, device)
     root = seeds.derive(seeds.derive(run.config.seed, seeds.EVALUATION), seed)
     name = run.config.env if env is None else env
@@ -88,6 +91,7 @@ def play(actor: Actor, env: Environment, episodes: int, greedy: bool, seed: int)
     """The first ``episodes`` episodes of each copy of ``env`` from its reset, actions drawn from ``seed``."""
     counted = _Counted(env, episodes)
     t, hidden = env.reset(), actor.scheme.initial_state(env.batch)
+    check_view(env, t, 0)
     starts = torch.ones(env.batch, dtype=torch.bool, device=env.device)
     stream = torch.arange(env.batch * env.spec.n_agents, device=env.device).reshape(env.batch, -1, 1)
     kind = streams.normal if env.spec.action_kind == "box" else streams.uniform
@@ -97,10 +101,11 @@ def play(actor: Actor, env: Environment, episodes: int, greedy: bool, seed: int)
         weights = actor.scheme.weights()
         for step in range(LONGEST * episodes):
             seen = torch.cat([t.obs, context], -1)
-            out, hidden = actor.outputs(seen[None], hidden, starts[None], weights=weights)
+            out, hidden = actor.outputs(seen[None], hidden, starts[None], weights=weights, available=t.available[None])
             policy = actor.distribution(out[0], t.available)
             actions = policy.mode() if greedy else policy.sample(kind(seed, stream, step, draw))
             t = env.step(to_environment(env.spec, actions))
+            check_view(env, t, step + 1)
             starts = t.done.clone()
             if actor.context:
                 context = torch.where(starts[:, None, None], 0.0, actor.context_of(actions, t.reward))
@@ -214,7 +219,7 @@ def thresholds_of(scores: Sequence[Sequence[float]], count: int = 11) -> list[fl
 
 
 def _check_sizes(trained: Spec, other: Spec) -> None:
-    for name in ("n_agents", "obs_size", "n_actions", "action_kind"):
+    for name in ("n_agents", "obs_size", "action_kind", "n_actions", "action_counts", "action_size"):
         if getattr(trained, name) != getattr(other, name):
             raise InputError(
                 f"{other.name} has {name} = {getattr(other, name)}, and the policy was trained on {trained.name} with "

@@ -82,6 +82,8 @@ class Learner:
         self.actor.load_state_dict(saved["actor"])
         self.critic.load_state_dict(saved["critic"])
         self.normaliser.load_state_dict(saved["normaliser"])
+        if fault := self.normaliser.fault():
+            raise ValueError(fault)
         for optimiser, state in zip(self.actor_optimisers, saved["actor_optimisers"], strict=True):
             optimiser.load_state_dict(state)
         self.critic_optimiser.load_state_dict(saved["critic_optimiser"])

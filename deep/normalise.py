@@ -10,6 +10,8 @@ rescaling of the last layer). The three numbers are a module's buffers: they are
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -38,6 +40,18 @@ class ValueNormaliser(nn.Module):
         y, w = x.double(), weights.double()
         batch = torch.stack([(w * y).sum() / total, (w * y * y).sum() / total, torch.ones_like(total)])
         self.moments.mul_(DECAY).add_((1 - DECAY) * batch)
+
+    def fault(self) -> str:
+        """What is wrong with the moments, if anything: they make every value after them wrong too."""
+        if self.moments.shape != (3,):
+            return f"the value normaliser has {tuple(self.moments.shape)} moments where it has (3,)"
+        m, q, w = self.moments.tolist()
+        if not all(math.isfinite(x) for x in (m, q, w)):
+            return f"the value normaliser's moments are not finite: {m}, {q}, {w}"
+        # up to round-off a mean square is no less than the square of the mean
+        if not 0 <= w <= 1 + 1e-9 or q < 0 or m * m > q * w * (1 + 1e-9):
+            return f"the value normaliser's moments {m}, {q}, {w} are those of no returns"
+        return ""
 
     def normalise(self, x: Tensor) -> Tensor:
         """(x − μ)/σ."""

@@ -104,8 +104,9 @@ class Probe(Subject):
         with torch.no_grad():
             weights = actor.scheme.weights()
             for t in range(len(batch.obs)):
-                out, hidden = actor.outputs(batch.obs[t : t + 1], hidden, batch.starts[t : t + 1], weights=weights)
-                steps.append(recorded(actor.distribution(out, batch.available[t : t + 1])))
+                obs, starts, available = (x[t : t + 1] for x in (batch.obs, batch.starts, batch.available))
+                out, hidden = actor.outputs(obs, hidden, starts, weights=weights, available=available)
+                steps.append(recorded(actor.distribution(out, available)))
         return _finite(torch.cat(steps))
 
     def _policy(self) -> Tensor:
@@ -287,7 +288,11 @@ def _batch(learner: Learner, other: Actor, generator: torch.Generator) -> Batch:
             for scheme, x in ((actor.scheme, obs), (critic.scheme, inputs))
         )
         actions = _actions(spec, available.flatten(0, 1)).reshape(L, N, n, *_tail(spec))
-        dist = _nearby(other, actor, lambda a: a.distribution(a.outputs(obs, hidden, starts)[0], available), actions)
+
+        def policy(a: Actor) -> Distribution:
+            return a.distribution(a.outputs(obs, hidden, starts, available=available)[0], available)
+
+        dist = _nearby(other, actor, policy, actions)
         values, _ = critic(inputs, critic_hidden, starts)
     returns = 3.0 + 2.0 * normal(*values.shape)
     # a few are far enough off for Huber's bound, also on the normalised scale; their values have not moved, so that no
@@ -308,7 +313,7 @@ def _batch(learner: Learner, other: Actor, generator: torch.Generator) -> Batch:
         critic_inputs=inputs,
         values=values + away,
         returns=returns,
-        critic_weights=critic.alive(weights),
+        critic_weights=(torch.rand(values.shape, generator=generator) < 0.8).double(),
         hidden=hidden,
         critic_hidden=critic_hidden,
     )

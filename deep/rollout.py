@@ -9,12 +9,20 @@ Where an episode is *truncated* V(s_{t+1}) is the value of its last observation,
   one call, so the result depends on nothing else.
 - Everything is copied into preallocated arrays: an environment may use its memory again.
 - The recurrent state is 0 at the first step of an episode; the death of an agent does not touch it.
+- The value after a death. A row of an agent that has died (``deep.critic``: a row per agent) goes on to the episode's
+  end with weight 1: its rewards are the team's, and what the agent did while it lived still brings them about. So V of
+  what it is shown when dead is the return that is left, it is fitted like any other value, and the step of the death
+  bootstraps from it: Â estimates the team's objective, by a V that something has trained. A return that ends with the
+  agent (V = 0) would ask it to live rather than the team to win. Departure: the code of Yu et al. (2022) leaves those
+  rows out of the fit by its active masks and bootstraps from them all the same, from a value that no loss reaches.
+  Only in the policy's loss do the dead weigh 0.
 - The critic runs after the T steps: in one batch, or step by step where it is recurrent.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +30,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from deep import seeds
 from deep.actor import Actor, recorded
 from deep.critic import Critic
 from deep.distributions import to_environment
@@ -36,8 +45,8 @@ from marlcore.objectives import gae
 class Batch:
     """What an update learns from: sequences of L steps, N of them (L = 1 where nothing is carried from step to step).
 
-    Weights of 0 stand for agents that are dead and for padding; in a batch that enumerates joint actions the weights
-    are ρ(s)π(a|s), and the means below are exact expectations.
+    Weights of 0 stand for agents that are dead and do nothing, and for padding; a critic's row goes on after a death.
+    In a batch that enumerates joint actions the weights are ρ(s)π(a|s), and the means below are exact expectations.
     """
 
     obs: Tensor
@@ -150,7 +159,10 @@ class Collector:
                 if self.hidden is not None and k % self.chunk == 0:
                     steps.hidden.append(self.hidden)
                 steps.before(k, t, self.starts, self.context)
-                out, self.hidden = actor.outputs(steps.obs[k : k + 1], self.hidden, self.starts[None], weights=weights)
+                now = slice(k, k + 1)
+                out, self.hidden = actor.outputs(
+                    steps.obs[now], self.hidden, self.starts[None], weights=weights, available=steps.available[now]
+                )
                 dist = actor.distribution(out[0], steps.available[k])
                 actions = dist.sample(draws[k])
                 steps.old[k], steps.actions[k], steps.logp[k] = recorded(dist), actions, dist.log_prob(actions)
@@ -186,10 +198,16 @@ class Collector:
         }
 
     def load(self, saved: Mapping[str, Any]) -> None:
-        """Go on from there; an environment that cannot be saved starts its episodes again."""
+        """Go on from there; an environment that cannot be saved begins other episodes, of a seed of their own.
+
+        Those that it began with are not played a second time: the seed is a function of the run's and of the step.
+        """
         self.count = int(saved["count"])
         if saved["env"] is None:
-            self._begin(self.env.reset())
+            self.critic_hidden = None
+            t = self.env.reset(seeds.derive(self.seed, seeds.RESUMED, self.count))
+            check_shapes(self.env, t)
+            self._begin(t)
             return
         self.t = _kept(self.env.load(saved["env"]))
         device = self.env.device
@@ -301,7 +319,7 @@ def assess(
         critic_inputs=inputs,
         values=values,
         returns=advantages + V,
-        critic_weights=critic.alive(weights),
+        critic_weights=torch.ones_like(values),
     )
     length = chunk if actor.scheme.sequential or critic.scheme.sequential else 1
     cut = batch._each(lambda x: _sequences(x, length), lambda h: h)
@@ -372,6 +390,34 @@ def check_shapes(env: Environment, t: Timestep) -> None:
             raise InputError(f"{spec.name}: {name} has shape {found} where its spec says {shape}")
 
 
+def check_view(env: Environment, t: Timestep, step: int) -> None:
+    """Refuse a timestep with wrong shapes, with numbers that are none, or with an agent without any action."""
+    check_shapes(env, t)
+    spec = env.spec
+    good = t.obs.isfinite().all() & t.state.isfinite().all() & t.reward.isfinite().all()
+    for start, count in _dimensions(spec):
+        good = good & t.available[..., start : start + count].any(-1).all()
+    if bool(good):  # one look at the device
+        return
+    for name in ("obs", "reward", "state"):
+        value = getattr(t, name)
+        if not bool(value.isfinite().all()):
+            b, *rest = (int(x) for x in (~value.isfinite()).nonzero()[0])
+            who = f" of agent {rest[0]}" if name != "state" else ""
+            raise InputError(
+                f"{spec.name}: {name}{who} in environment {b} is {float(value[(b, *rest)])} at step {step}"
+            )
+    for start, count in _dimensions(spec):
+        for b, i in (~t.available[..., start : start + count].any(-1)).nonzero().tolist():
+            raise InputError(f"{spec.name}: agent {i} in environment {b} has no available action at step {step}")
+
+
+def _dimensions(spec: Spec) -> list[tuple[int, int]]:
+    """Where each action dimension begins in a mask, and how many choices it has."""
+    starts = itertools.accumulate(spec.action_counts, initial=0)
+    return list(zip(starts, spec.action_counts, strict=False))
+
+
 def check_numbers(spec: Spec, steps: Steps, seen: int | None = None) -> None:
     """Refuse a rollout in which the environment gave numbers that are none, or an agent without any action.
 
@@ -392,8 +438,7 @@ def check_numbers(spec: Spec, steps: Steps, seen: int | None = None) -> None:
                 raise InputError(
                     f"{spec.name}: the final {name} of environment {b} is {bad}, in step {k} of this rollout"
                 )
-    start = 0
-    for d, count in enumerate(spec.action_counts):
+    for d, (start, count) in enumerate(_dimensions(spec)):
         none = ~steps.available[:length, ..., start : start + count].any(-1)
         if bool(none.any()):
             k, b, i = (int(x) for x in none.nonzero()[0])
@@ -401,7 +446,6 @@ def check_numbers(spec: Spec, steps: Steps, seen: int | None = None) -> None:
             raise InputError(
                 f"{spec.name}: agent {i} in environment {b} has no available action{where}, in step {k} of this rollout"
             )
-        start += count
 
 
 def _kept(t: Timestep) -> Timestep:

@@ -3,7 +3,8 @@
     rollout (T·B steps) → values, advantages → the algorithm's update of the policies → the critic's fit → figures
 
 ``save`` is all that the next update depends on, as plain data; after ``load`` the run goes on as if nothing had been,
-bit for bit on one thread, if the environment can be saved. If it cannot, its episodes start again.
+bit for bit on one thread, if the environment can be saved. If it cannot, it goes on with episodes of another seed.
+An update that was broken off leaves a session between two states: it neither goes on nor saves, until it is loaded.
 """
 
 from __future__ import annotations
@@ -46,12 +47,14 @@ class Session:
             self.spec = self.env.spec
             self.gamma = discount_of(config, self.spec)
             self.learner = build(config, self.spec)
+            _check_cuts(config, self.learner)
             seed = seeds.derive(config.seed, seeds.ACTIONS)
             self.collector = Collector(self.env, self.learner.actor, rollout.length, seed, config.chunk)
         except BaseException:
             self.env.close()
             raise
         self.updates = 0
+        self._broken = False
         self.batch: Batch | None = None
         """What the last update learnt from, its advantages as they were before they were standardised."""
 
@@ -66,6 +69,8 @@ class Session:
         ``note`` is called before each agent's step with what it learns from (``deep.algorithms.contract.Moment``).
         """
         learner, rollout = self.learner, self.config.rollout
+        self._demand_whole()
+        self._broken = True
         self._pin_threads()
         steps, episodes = self.collector.collect()
         self._pin_threads()
@@ -74,6 +79,7 @@ class Session:
         )
         figures = learn(self.config, learner, self.batch, Moment(self.config.seed, self.updates, note))
         self.updates += 1
+        self._broken = False
         for name, figure in figures.items():
             if not math.isfinite(figure):
                 raise TrainingError(f"{name} is {figure} in update {self.updates} (step {self.steps})")
@@ -89,6 +95,7 @@ class Session:
 
     def save(self) -> dict[str, Any]:
         """All that the next update depends on."""
+        self._demand_whole()
         return {"updates": self.updates, "learner": self.learner.save(), "collector": self.collector.save()}
 
     def load(self, saved: Mapping[str, Any]) -> None:
@@ -96,6 +103,11 @@ class Session:
         self.learner.load(saved["learner"])
         self.collector.load(saved["collector"])
         self.updates = int(saved["updates"])
+        self._broken = False
+
+    def _demand_whole(self) -> None:
+        if self._broken:
+            raise InputError(f"update {self.updates + 1} was broken off: load what was saved before it, or begin anew")
 
     def close(self) -> None:
         """Release the environment."""
@@ -140,6 +152,17 @@ def build(config: Config, spec: Spec) -> Learner:
     for module in (actor, critic, normaliser):
         module.to(device)
     return Learner(actor, critic, normaliser, config.optimiser)
+
+
+def _check_cuts(config: Config, learner: Learner) -> None:
+    """Refuse more minibatches than there are sequences to deal out: some would be empty."""
+    sequential = learner.actor.scheme.sequential or learner.critic.scheme.sequential
+    found = config.steps_per_update // (config.chunk if sequential else 1)
+    asked = {"value": config.value.minibatches, "options": getattr(config.options, "minibatches", 1)}
+    for where, count in asked.items():
+        if count > found:
+            what = f"{found} sequences of {config.chunk} steps" if sequential else f"{found} steps"
+            raise InputError(f"{where}.minibatches = {count} is more than a rollout's {what} can be cut into")
 
 
 def _unequal(spec: Spec) -> bool:

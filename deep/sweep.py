@@ -108,6 +108,8 @@ def _run(cell: Cell) -> Done:
             )
     except (TrainingError, InputError) as error:
         return Done(cell.path, cell.choices, "failed", str(error))
+    except OSError as error:
+        return Done(cell.path, cell.choices, "failed", f"stopped, nothing more could be written: {error}")
     return Done(cell.path, cell.choices, "finished")
 
 

@@ -15,7 +15,8 @@ end (``won``); ``value_loss``, ``value_gradient_norm``; from the algorithm ``ent
 depends on the clock.
 
 On one thread a run that is interrupted anywhere and resumed gives the same bits as one that is not, if its environment
-can be saved; if not, the run says so and its episodes start again. SIGINT and SIGTERM finish the update, save and stop.
+can be saved; if not, the run says so and goes on with episodes of another seed. SIGINT and SIGTERM finish the update,
+save and stop.
 A loss that is not a number, a disk that is full and a worker that dies stop the run; the last good checkpoint stays.
 """
 
@@ -124,7 +125,7 @@ def _loop(
     if directory is not None and not session.spec.saves:
         files.write_text(
             directory.file("note.txt"),
-            f"{session.spec.name} cannot be saved: a resumed run starts its episodes again.\n",
+            f"{session.spec.name} cannot be saved: a resumed run goes on with episodes of another seed.\n",
             overwrite=True,
         )
     label = f"{config.algorithm} on {config.env}"
@@ -173,6 +174,8 @@ def _save(session: Session, directory: rundir.RunDirectory) -> None:
         if not all(bool(p.isfinite().all()) for p in getattr(session.learner, name).parameters()):
             message = f"a parameter of the {name} is not finite in update {session.updates}"
             raise TrainingError(f"{message}{_kept(directory)}")
+    if fault := session.learner.normaliser.fault():
+        raise TrainingError(f"{fault}, in update {session.updates}{_kept(directory)}")
     path = directory.path / METRICS
     size = path.stat().st_size if path.exists() else 0
     try:

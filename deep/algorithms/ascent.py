@@ -120,7 +120,7 @@ def policy_of(actor: Actor, batch: Batch, agents: Sequence[int]) -> Distribution
     """π_θ(·|o) of those agents at every step; ``batch`` is theirs."""
     everyone = len(agents) == actor.spec.n_agents
     chosen = None if everyone else agents
-    out, _ = actor.outputs(batch.obs, batch.hidden, batch.starts, chosen)
+    out, _ = actor.outputs(batch.obs, batch.hidden, batch.starts, chosen, available=batch.available)
     return actor.distribution(out, batch.available, chosen)
 
 
@@ -130,7 +130,7 @@ def terms_of(actor: Actor, batch: Batch, dist: Distribution, agents: Sequence[in
         return {}
     everyone = len(agents) == actor.spec.n_agents
     old = actor.recalled(batch.old, None if everyone else agents)
-    return actor.scheme.terms(masked_mean(old.kl(dist), batch.weights))
+    return actor.scheme.terms(masked_mean(old.kl(dist), batch.weights), batch.weights)
 
 
 def ratios_of(actor: Actor, batch: Batch, agents: Sequence[int]) -> list[Tensor]:

@@ -3,7 +3,8 @@
     loss = max(h(y − v), h(y − v_old − clip(v − v_old, ±ε)))        h(e) = e²/2 for |e| ≤ d, d·(|e| − d/2) beyond
 
 y is the return Â + V on the network's scale, h Huber's loss (1964), the maximum the clipped value loss of PPO's
-reference code, which holds v near the value that the rollout saw. Means are over rows in which somebody acts.
+reference code, which holds v near the value that the rollout saw. Means are over all rows until the episode's end,
+those of dead agents too: their value is what the steps before bootstrap from (``deep.rollout``).
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ def fit(learner: Learner, batch: Batch, value: Value, moment: Moment) -> dict[st
             terms = {}
             if learner.critic.scheme.regularised:
                 # a value is the mean of a unit normal, whose KL is e²/2
-                terms = learner.critic.scheme.terms(masked_mean((v - part.values) ** 2 / 2, part.critic_weights))
+                kl = masked_mean((v - part.values) ** 2 / 2, part.critic_weights)
+                terms = learner.critic.scheme.terms(kl, part.critic_weights)
             norm = learner.step_critic(sum(terms.values(), loss))
             named = {f"value_{name}": term for name, term in terms.items()}
             figures.append({"value_loss": loss.detach(), "value_gradient_norm": norm, **named})

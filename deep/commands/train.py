@@ -81,9 +81,9 @@ def main(argv: Sequence[str]) -> int:
         _alone("--config", name, given, ("--seeds", "--processes", "--out"))
     if asked.resume is not None:
         _alone("--resume", name, given)
-    if asked.sweep is not None or asked.seeds != 1:
-        return _many(name, asked, given)
     try:
+        if asked.sweep is not None or asked.seeds != 1:
+            return _many(name, asked, given)
         run = _run(name, asked, given)
     except TrainingError as error:
         print(f"marlcore train: {error}", file=sys.stderr)

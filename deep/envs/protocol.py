@@ -115,11 +115,11 @@ class Environment(ABC):
 
     def save(self) -> dict[str, Any]:
         """All that the next step depends on, as plain data."""
-        raise InputError(f"{self.spec.name} cannot be saved: a run on it starts its episodes again when it is resumed")
+        raise InputError(f"{self.spec.name} cannot be saved: a run on it that is resumed goes on with other episodes")
 
     def load(self, saved: Mapping[str, Any]) -> Timestep:
         """Go on from what ``save`` gave; the ``Timestep`` that was current then, its reward and ends left out."""
-        raise InputError(f"{self.spec.name} cannot be loaded: a run on it starts its episodes again when it is resumed")
+        raise InputError(f"{self.spec.name} cannot be loaded: a run on it that is resumed goes on with other episodes")
 
     def close(self) -> None:  # noqa: B027 - most environments hold nothing to release
         """Release processes and memory; a second call does nothing."""

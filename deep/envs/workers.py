@@ -8,7 +8,9 @@ one thread each and end with this process. The copies are cut into as many slice
 A worker that dies, fails or does not answer within ``timeout`` seconds is reported with its traceback, as a warning and
 in ``env.incidents``, and made again, once; the second time the run ends with ``LostWorkerError``. Its copies go on with
 their next episodes: in this step they are truncated, with reward 0, the last view that they gave is ``final``, and
-``t.info["lost"]`` is 1. Bad input (``InputError``) is not tried again.
+``t.info["lost"]`` is 1. One that is lost while it is asked what to save ends its episodes in the step that follows.
+Bad input (``InputError``) is not tried again. An interrupt waits until the call under way is whole, and is raised then:
+no answer is left over for the next call. A second one ends the workers.
 
 A copy is a function of its seed and actions, so nothing of the task itself is stored: ``save`` keeps the actions of the
 episodes that are under way, and ``load`` plays them again from their seeds. A copy that then shows something else is no
@@ -17,11 +19,12 @@ such function: it is reported and starts its next episode.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 import warnings
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -34,7 +37,7 @@ from deep.envs.protocol import Environment, Final, Timestep, check_actions
 from deep.worker.copies import SLOTS, Copies, layout
 from deep.worker.single import Single
 from marlcore.errors import InputError
-from marlcore.kit.workers import Block, LostWorkerError, Worker
+from marlcore.kit.workers import Block, LostWorkerError, Worker, undivided
 
 TIMEOUT = 60.0
 START = 120.0
@@ -68,6 +71,8 @@ class WorkerEnvironment(Environment):
         self._cuts = [round(batch * w / count) for w in range(count + 1)]
         self._make, self._arguments = make, tuple(arguments)
         self._restarts = [0] * count
+        self._owed: set[int] = set()
+        """Workers that are there again, whose copies still have to begin their next episodes."""
         self._workers: list[Worker] = []
         self._finalizer = weakref.finalize(self, _close, self._workers)
         for w in range(count):
@@ -85,31 +90,38 @@ class WorkerEnvironment(Environment):
 
     def reset(self, seed: int | None = None) -> Timestep:
         """Every copy at the start of its first episode."""
-        self.seed = self.seed if seed is None else seed
-        self._episodes[:] = 0
-        self._slot = (self._slot + 1) % SLOTS
-        for w, worker in enumerate(self._workers):
-            worker.ask("reset", self.seed, self._rows(w, self._episodes), self._slot)
-        self._gather()
-        return self._show()
+        with self._whole():
+            self.seed = self.seed if seed is None else seed
+            self._episodes[:] = 0
+            self._slot = (self._slot + 1) % SLOTS
+            for w, worker in enumerate(self._workers):
+                worker.ask("reset", self.seed, self._rows(w, self._episodes), self._slot)
+            self._owed.clear()
+            self._gather()
+            return self._show()
 
     def step(self, actions: Tensor) -> Timestep:
         """One step of every copy, the slices side by side."""
         check_actions(self.spec, actions.cpu(), self._tensors[f"available{self._slot}"])
-        self._memory["actions"][:] = actions.detach().cpu().numpy().reshape(self._memory["actions"].shape)
-        self._slot = (self._slot + 1) % SLOTS
-        for worker in self._workers:
-            worker.ask("step", self._slot)
-        lost = self._gather()
-        done = self._memory[f"terminated{self._slot}"] | self._memory[f"truncated{self._slot}"]
-        self._episodes += done
-        return self._show(Final(self._tensor("final_obs"), self._tensor("final_state")) if done.any() else None, lost)
+        with self._whole():
+            self._memory["actions"][:] = actions.detach().cpu().numpy().reshape(self._memory["actions"].shape)
+            self._slot = (self._slot + 1) % SLOTS
+            for w, worker in enumerate(self._workers):
+                if w not in self._owed:
+                    worker.ask("step", self._slot)
+            lost = self._gather()
+            done = self._memory[f"terminated{self._slot}"] | self._memory[f"truncated{self._slot}"]
+            self._episodes += done
+            final = Final(self._tensor("final_obs"), self._tensor("final_state")) if done.any() else None
+            return self._show(final, lost)
 
     def save(self) -> dict[str, Any]:
-        """Seed, episodes, their actions so far, and what is shown."""
-        for worker in self._workers:
-            worker.ask("history")
-        played = [history for worker in self._workers for history in worker.answer(self._timeout)]
+        """Seed, episodes, their actions so far, and what is shown.
+
+        Of copies that are lost here no actions are known: loaded, they do not come back, and begin their next episodes.
+        """
+        with self._whole():
+            played = self._histories()
         return {
             "seed": self.seed,
             "episodes": torch.from_numpy(self._episodes.copy()),
@@ -123,6 +135,42 @@ class WorkerEnvironment(Environment):
             raise InputError(
                 f"{self.spec.name}: a saved batch of {len(saved['played'])} does not fit {self.batch} copies"
             )
+        with self._whole():
+            return self._replayed(saved)
+
+    def close(self) -> None:
+        """End the workers."""
+        self._finalizer()
+
+    @contextlib.contextmanager
+    def _whole(self) -> Iterator[None]:
+        """A call to the workers that an interrupt does not cut in two; one that is cut all the same ends them."""
+        if not self._finalizer.alive:
+            raise InputError(f"{self.spec.name} is closed: make it again")
+        try:
+            with undivided():
+                yield
+        except (KeyboardInterrupt, SystemExit) as stop:
+            if not getattr(stop, "whole", False):
+                self.close()
+            raise
+
+    def _histories(self) -> list[np.ndarray]:
+        """The actions of every copy's episode."""
+        for worker in self._workers:
+            worker.ask("history")
+        played: list[np.ndarray] = []
+        for w, worker in enumerate(self._workers):
+            try:
+                played += worker.answer(self._timeout)
+            except LostWorkerError as error:
+                self._again(w, error)
+                self._owed.add(w)
+                played += [self._memory["actions"][:0].copy()] * (self._cuts[w + 1] - self._cuts[w])
+        return played
+
+    def _replayed(self, saved: Mapping[str, Any]) -> Timestep:
+        self._owed.clear()
         self.seed = int(saved["seed"])
         self._episodes[:] = saved["episodes"].cpu().numpy()
         played = [history.cpu().numpy() for history in saved["played"]]
@@ -142,10 +190,6 @@ class WorkerEnvironment(Environment):
                 "again: it starts its next episode, and this run is not the one that was saved, bit for bit"
             )
         return self._show()
-
-    def close(self) -> None:
-        """End the workers."""
-        self._finalizer()
 
     def _start(self, w: int) -> Worker:
         return Worker(Copies, self._make, self._arguments, self._cuts[w], self._cuts[w + 1] - self._cuts[w])
@@ -167,17 +211,21 @@ class WorkerEnvironment(Environment):
         lost = torch.zeros(self.batch)
         for w, worker in enumerate(self._workers):
             try:
-                worker.answer(max(0.0, until - time.monotonic()))
+                if w not in self._owed:
+                    worker.answer(max(0.0, until - time.monotonic()))
+                    continue
+                self._owed.discard(w)
             except LostWorkerError as error:
-                self._recover(w, error)
-                lost[self._cuts[w] : self._cuts[w + 1]] = 1
+                self._again(w, error)
             except InputError:
                 self.close()
                 raise
+            self._next(w)
+            lost[self._cuts[w] : self._cuts[w + 1]] = 1
         return lost
 
-    def _recover(self, w: int, error: LostWorkerError) -> None:
-        """Make a worker again; its copies begin their next episodes, and this step is the end of the last ones."""
+    def _again(self, w: int, error: LostWorkerError) -> None:
+        """Make a worker again, once."""
         rows = slice(self._cuts[w], self._cuts[w + 1])
         where = f"{self.spec.name}: worker {w} (environments {rows.start} to {rows.stop - 1}) {error}"
         if self._restarts[w] >= RESTARTS:
@@ -188,6 +236,10 @@ class WorkerEnvironment(Environment):
         self._workers[w] = self._start(w)
         self._workers[w].answer(START + self._timeout)
         self._attach(w)
+
+    def _next(self, w: int) -> None:
+        """A worker's copies begin their next episodes, and this step is the end of the last ones."""
+        rows = slice(self._cuts[w], self._cuts[w + 1])
         self._workers[w].ask("reset", self.seed, self._rows(w, self._episodes + 1), self._slot)
         self._workers[w].answer(self._timeout)
         before = (self._slot + 1) % SLOTS

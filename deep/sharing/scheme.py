@@ -19,7 +19,7 @@ A scheme holds parameters and knows nothing of the algorithm. An algorithm
    one agent's loss moves every agent; the sequential factor M of HAPPO and HATRPO then has to count all agents that
    have moved, not only the predecessors. ``groups`` are the parameters that a step of each agent may move: n groups
    where agents are separate, one group where they are coupled;
-6. adds ``terms(kl)`` to the loss of the pass that came last if the scheme is ``regularised``, and says
+6. adds ``terms(kl, weights)`` to the loss of the pass that came last if the scheme is ``regularised``, and says
    ``after_step()`` behind every step of an optimiser and ``after_update()`` when all epochs on a rollout are done.
 
 A third party adds a scheme through the extension point ``sharing``: (n, body, generator, **options) → Scheme, and
@@ -65,6 +65,8 @@ class Scheme(nn.Module, ABC):
     """Whether the weights depend on observations (``obs_hyper``): then they are generated for each sample."""
     centralised: bool = False
     """Whether an agent's network reads other agents' observations when it acts."""
+    masked: bool = False
+    """Whether ``forward`` takes ``available``, the masks (…, n', A) of the agents whose outputs it gives."""
     context: int = 0
     """How many numbers the scheme reads behind the body's inputs (the previous action and reward, say)."""
 
@@ -138,13 +140,14 @@ class Scheme(nn.Module, ABC):
         """``groups()[group]`` as torch's parameter groups, each with its name and its learning rate."""
         return [{"name": "theta", "params": self.groups()[group], "lr": lr}]
 
-    def terms(self, kl: Tensor | None = None) -> dict[str, Tensor]:
+    def terms(self, kl: Tensor | None = None, weights: Tensor | None = None) -> dict[str, Tensor]:
         """Named scalars to add to the loss, each times its coefficient already; none by default.
 
         They belong to the last forward pass that recorded gradients, and are given once. ``kl`` is the mean of
-        KL(π_old ‖ π_new) over that pass's alive entries, with its gradient.
+        KL(π_old ‖ π_new) over that pass's alive entries, with its gradient, and ``weights`` (T, B, n') are those of its
+        entries: 0 for the dead, all alike unless given.
         """
-        del kl
+        del kl, weights
         return {}
 
     def parts(self) -> list[Part]:

@@ -45,7 +45,7 @@ class PettingZooSingle(Single):
         self._convert = [convert for _, convert in actions]
         obs, _ = self._env.reset(seed=0)
         sizes = tuple(flat(obs[agent]).size for flat, agent in zip(self._flatten, self._agents, strict=True))
-        self._has_state = not joined and _has_state(self._env)
+        self._has_state = not joined and _has_state(name, self._env)
         self.spec = Spec(
             name=name,
             obs_sizes=sizes,
@@ -129,11 +129,19 @@ def _call(name: str, parallel_env: Callable[..., Any], options: Mapping[str, Any
         raise InputError(f"{name}: parallel_env({given}) raises {type(error).__name__}: {error}") from error
 
 
-def _has_state(env: Any) -> bool:
+def _has_state(name: str, env: Any) -> bool:
+    """Whether there is a ``state()``; one that is there and fails is a mistake of the environment, and said."""
     try:
         return env.state() is not None
-    except (NotImplementedError, AttributeError):
+    except NotImplementedError:
         return False
+    except AttributeError as error:
+        # a wrapper looks for the state of what it wraps: absent is what an environment itself does not have
+        if error.name == "state" and getattr(error.obj, "possible_agents", None) is not None:
+            return False
+        raise InputError(
+            f"{name}: state() raises AttributeError: {error}; mend it, or take the observations (state=joined)"
+        ) from error
 
 
 def _flattener(name: str, space: Any) -> Callable[[Any], np.ndarray]:

@@ -25,11 +25,12 @@ import pickle
 import signal
 import sys
 import tempfile
+import threading
 import time
 import traceback
 import uuid
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from multiprocessing import get_context, reduction
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -107,6 +108,37 @@ class Worker:
         self._words.close()
         self._crash.unlink(missing_ok=True)
         return f"{reason}\n{words}" if words else reason
+
+
+@contextlib.contextmanager
+def undivided() -> Iterator[None]:
+    """A block that Ctrl-C does not cut in two: it is noted, and raised behind the block, ``whole`` then being true.
+
+    A call that is cut has an answer that nobody takes, which the next call would take for its own. A second Ctrl-C
+    cuts. Only the main thread gets signals; elsewhere this does nothing.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    caught: list[tuple[int, Any]] = []
+
+    def note(number: int, frame: Any) -> None:
+        if caught:
+            raise KeyboardInterrupt
+        caught.append((number, frame))
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if caught:
+        try:
+            before(*caught[0])
+        except (KeyboardInterrupt, SystemExit) as stop:
+            stop.whole = True  # pyright: ignore[reportAttributeAccessIssue]
+            raise
 
 
 class Block:

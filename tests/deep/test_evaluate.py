@@ -10,9 +10,10 @@ import torch
 from deep import envs, seeds
 from deep.commands import eval as command
 from deep.config import Config, Network, Rollout
-from deep.envs.protocol import Discrete, Environment, Final, Spec, Timestep
-from deep.evaluate import Evaluation, evaluate, play, profile, summarise, thresholds_of
+from deep.envs.protocol import Discrete, Environment, Final, MultiDiscrete, Spec, Timestep
+from deep.evaluate import Evaluation, _check_sizes, evaluate, play, profile, summarise, thresholds_of
 from deep.train import train
+from marlcore.cli import main
 from marlcore.errors import InputError
 
 SMALL = {"rollout": Rollout(copies=4, length=8), "network": Network(hidden=(8,))}
@@ -160,3 +161,48 @@ def test_an_evaluation_of_a_loaded_run_is_that_of_the_run_in_memory(tmp_path):
     one, two = (evaluate(r, episodes=2, copies=4, greedy=False) for r in (trained, tmp_path / "run"))
     np.testing.assert_array_equal(one.returns, two.returns)
     assert dataclasses.asdict(one).keys() == dataclasses.asdict(two).keys()
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_that_is_none_is_refused_by_its_name(tmp_path, seed, capsys):
+    run(tmp_path / "run")
+    assert main(["eval", str(tmp_path / "run"), "--episodes", "1", f"--seed={seed}"]) == 2
+    error = capsys.readouterr().err
+    assert f"the seed of an evaluation must be in [0, 2³²), not {seed}" in error
+    assert "stream" not in error
+
+
+class Faulty(Clock):
+    """A clock that breaks the contract in its second step."""
+
+    def __init__(self, name, change):
+        super().__init__(2)
+        self.name, self.change = name, change
+
+    def step(self, actions):
+        t = super().step(actions)
+        return t if len(self.played) < 2 else dataclasses.replace(t, **{self.name: self.change(getattr(t, self.name))})
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("obs", lambda x: x[..., :0], r"obs has shape \(2, 1, 0\) where its spec says \(2, 1, 1\)"),
+        ("obs", lambda x: x * torch.nan, "obs of agent 0 in environment 0 is nan at step 2"),
+        ("reward", lambda x: x / 0, "reward of agent 0 in environment 0 is inf at step 2"),
+        ("state", lambda x: x * torch.nan, "state in environment 0 is nan at step 2"),
+        ("available", torch.zeros_like, "agent 0 in environment 0 has no available action at step 2"),
+    ],
+    ids=["shape", "nan-obs", "inf-reward", "nan-state", "no-action"],
+)
+def test_an_environment_that_breaks_the_contract_is_not_evaluated_on(name, change, message):
+    env = Faulty(name, change)
+    with pytest.raises(InputError, match=f"clock:1: {message}"):
+        play(actor_for(env), env, 3, True, 0)
+
+
+def test_dimensions_of_actions_that_only_add_up_are_refused():
+    spec = Spec("pairs:1", (1,), 1, (MultiDiscrete((2, 3)),))
+    _check_sizes(spec, dataclasses.replace(spec, name="pairs:2"))
+    with pytest.raises(InputError, match=r"pairs:3 has action_counts = \(3, 2\).*pairs:1 with \(2, 3\)"):
+        _check_sizes(spec, dataclasses.replace(spec, name="pairs:3", spaces=(MultiDiscrete((3, 2)),)))

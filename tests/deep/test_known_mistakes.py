@@ -14,7 +14,10 @@ from deep.algorithms.ascent import policy_of, ratios_of, sequential
 from deep.algorithms.hatrpo import TrustRegion, natural_step
 from deep.algorithms.mappo import Clipped
 from deep.config import Config, Network, Rollout
+from deep.envs.protocol import Family
+from deep.learner import Optimiser
 from deep.normalise import DECAY, ValueNormaliser, standardise
+from deep.rollout import assess
 from deep.session import Session
 from marlcore import registry
 from marlcore.objectives import clipped_objective
@@ -123,6 +126,47 @@ def test_with_shared_parameters_m_counts_everybody_who_moved():
 
 
 # ---------------------------------------------------------------- dead agents
+
+
+class Blinding(toy.Toy):
+    """Episodes that all terminate, and whoever is dead sees nothing."""
+
+    def step(self, actions):
+        t = super().step(actions)
+        return dataclasses.replace(t, terminated=t.done, truncated=torch.zeros_like(t.done))
+
+    def _seen(self):
+        obs, state = super()._seen()
+        return torch.where(self._alive()[..., None], obs, 0.0), state
+
+
+def test_the_value_that_the_step_of_a_death_bootstraps_from_is_fitted():
+    """With λ = 0 the values are TD's fixed point, in closed form: the death does not end the team's return.
+
+    Three steps that pay 1.1, 1.6, 2.1; agent 1 dies after the first and sees zeros then, twice. With γ = ½ its value
+    when dead is V_d = ½(1.6 + ½V_d) + ½·2.1, so 37/15, and its first 1.1 + ½V_d = 7/3.
+    """
+    registry.register("environments", "blinding", Family(lambda *a, **o: Blinding(*a), lambda: ["discrete"], ()))
+    try:
+        s = session("blinding:discrete", "ippo", Network(hidden=(32,), gain=0.0), copies=1, length=60,
+                    optimiser=Optimiser(critic_lr=5e-3), rollout={"lam": 0.0, "discount": 0.5})  # fmt: skip
+    finally:
+        registry.unregister("environments", "blinding")
+    for k in range(150):
+        steps, _ = s.collector.collect()
+        batch, _ = assess(steps, s.learner, None, s.gamma, 0.0, s.config.chunk)
+        value.fit(s.learner, batch, s.config.value, Moment(0, k))
+    alive = batch.weights[0, :, 1] > 0
+    values = s.learner.normaliser.denormalise(batch.values[0, :, 1])
+    assert float(values[~alive].mean()) == pytest.approx(37 / 15, rel=0.02)
+    assert float(values[alive].mean()) == pytest.approx(7 / 3, rel=0.02)
+
+
+def test_a_critic_s_rows_go_on_after_a_death_and_a_policy_s_do_not():
+    for name in ("ippo", "mappo"):
+        batch = batch_of(session("toy:discrete", algorithm=name))
+        assert 0 < float((batch.weights == 0).float().mean()) < 1
+        assert bool((batch.critic_weights == 1).all())
 
 
 def test_dead_agents_do_not_enter_hatrpo_s_kl_nor_its_step():
@@ -261,7 +305,7 @@ def test_recurrent_state_resets_at_the_end_of_an_episode_and_not_at_a_death():
     seen = []
     forward = actor.outputs
 
-    def watch(obs, hidden=None, starts=None, agents=None, weights=None):
+    def watch(obs, hidden=None, starts=None, agents=None, weights=None, available=None):
         out, after = forward(obs, hidden, starts, agents, weights)
         alone, _ = forward(obs, torch.zeros_like(hidden), starts, agents, weights)
         seen.append((starts[0].clone(), (out - alone)[0].abs().amax(-1)))

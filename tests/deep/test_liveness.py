@@ -166,7 +166,7 @@ def test_a_regulariser_that_compares_a_thing_with_itself(monkeypatch):
 
 
 def test_increments_compared_with_themselves(monkeypatch):
-    def roughness(self, at):
+    def roughness(self, at, weights):
         moved = self._whole(self.emitter, at.flat)
         return (moved - moved).square().sum()
 

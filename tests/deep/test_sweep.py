@@ -1,10 +1,11 @@
 """Sweeps: every cell once, shards that cover the grid, and runs that are resumed, left alone or refused."""
 
 import json
+from pathlib import Path
 
 import pytest
 
-from deep import sweep
+from deep import checkpoint, sweep
 from deep.commands import train as command
 from deep.config import Config, Network, Rollout
 from deep.train import train
@@ -134,3 +135,40 @@ def test_options_that_would_be_ignored_or_fail_later_are_refused_at_once(words, 
     with pytest.raises(InputError, match=message):
         command.main(words)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("several", ["seeds", "sweep"])
+def test_a_full_disk_fails_the_runs_it_meets_in_a_line_and_keeps_their_checkpoints(
+    several, file, tmp_path, monkeypatch, capsys
+):
+    before = checkpoint.save
+
+    def full(path, config, content):
+        if content["session"]["updates"] == 1 and config["seed"] == 1:
+            raise OSError(28, "No space left on device")
+        before(path, config, content)
+
+    monkeypatch.setattr(checkpoint, "save", full)
+    if several == "seeds":
+        sizes = ["--steps", "32", "--rollout.copies", "4", "--rollout.length", "8", "--network.hidden", "8"]
+        words = ["ippo", "--env", "game:climbing", *sizes, "--seeds", "2"]
+    else:
+        file.write_text(json.dumps({"base": BASE, "grid": {"seed": [0, 1]}}))
+        words = ["--sweep", str(file)]
+    assert command.main([*words, "--out", str(tmp_path / "runs"), "--json"]) == 1
+    done = json.loads(capsys.readouterr().out)["runs"]
+    assert [one["outcome"] for one in done] == ["finished", "failed"]
+    assert done[1]["message"] == "stopped, nothing more could be written: [Errno 28] No space left on device"
+    monkeypatch.undo()
+    assert checkpoint.load(Path(done[1]["path"]) / checkpoint.NAME)["session"]["updates"] == 0
+
+
+def test_a_disk_that_is_full_before_the_first_run_is_a_line(tmp_path, monkeypatch, capsys):
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(sweep, "map_each", full)
+    assert command.main(["ippo", "--env", "game:climbing", "--seeds", "2", "--out", str(tmp_path / "runs")]) == 1
+    assert capsys.readouterr().err == (
+        "marlcore train: stopped, nothing more could be written: [Errno 28] No space left on device\n"
+    )

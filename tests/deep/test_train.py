@@ -1,5 +1,6 @@
 """Runs: the same bits from the same config, interrupted or not; what is recorded; what is refused and what is kept."""
 
+import copy
 import dataclasses
 import json
 import os
@@ -12,8 +13,9 @@ import pytest
 import torch
 import toy
 
-from deep import algorithms, checkpoint, sharing
+from deep import algorithms, checkpoint, seeds, sharing
 from deep import train as training
+from deep.algorithms.value import Value
 from deep.config import Config, Machine, Network, Rollout, as_data, from_data
 from deep.session import Session, TrainingError
 from marlcore import registry
@@ -464,3 +466,95 @@ def test_an_environment_of_wrong_shapes_or_without_actions_is_named(toys):
 def named(env, name):
     env.spec = dataclasses.replace(env.spec, name=f"{name}:discrete")
     return env
+
+
+def test_an_environment_that_cannot_be_saved_goes_on_with_episodes_of_another_seed(toys, monkeypatch):
+    toys("fleeting", saves=False)
+    s = Session(config(env="fleeting:discrete"))
+    s.update()
+    saved, asked, seen = s.save(), [], []
+    reset = toy.Toy.reset
+    monkeypatch.setattr(toy.Toy, "reset", lambda self, seed=None: asked.append(seed) or reset(self))
+    for count in (1, 1, 2):
+        other = Session(config(env="fleeting:discrete"))
+        asked.clear()
+        other.load({**saved, "collector": {**saved["collector"], "count": 6 * count}})
+        (seed,) = asked
+        assert seed not in (None, other.config.seed), "its first episodes come again"
+        seen.append(seed)
+    assert seen[0] == seen[1] != seen[2]
+
+
+def test_a_session_whose_update_was_broken_off_is_loaded_or_refuses(toys, monkeypatch):
+    s, whole = Session(config()), Session(config())
+    s.update()
+    whole.update()
+    saved, step = copy.deepcopy(s.save()), s.env.step
+    left = [3]
+
+    def interrupted(actions):
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+        return step(actions)
+
+    monkeypatch.setattr(s.env, "step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        s.update()
+    for call in (s.update, s.save):
+        with pytest.raises(InputError, match="update 2 was broken off: load what was saved before it"):
+            call()
+    s.load(saved)
+    assert plain([s.update()]) == plain([whole.update()])
+    assert same(numbers(s.learner), numbers(whole.learner))
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"options": algorithms.load("happo").options(minibatches=19)}, "options.minibatches = 19 .* 18 steps"),
+        ({"value": Value(minibatches=19)}, "value.minibatches = 19 .* 18 steps"),
+        (
+            {"value": Value(minibatches=4), "network": Network(hidden=(8,), recurrent=4)},
+            "value.minibatches = 4 .* 3 sequences of 6 steps",
+        ),
+    ],
+    ids=["options", "value", "recurrent"],
+)
+def test_more_minibatches_than_sequences_are_refused(toys, more, message):
+    with pytest.raises(InputError, match=message):
+        Session(config(**more))
+    with pytest.raises(AssertionError, match="3 rows cannot be cut into 4 parts"):
+        seeds.minibatches(0, 0, 0, 3, 4, torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("moments", "message"),
+    [
+        ([float("nan"), 1.0, 1.0], "moments are not finite"),
+        ([3.0, 1.0, 0.5], "are those of no returns"),
+        ([0.0, 1.0], "does not fit its own config: .*ValueNormaliser"),
+    ],
+    ids=["nan", "no-returns", "two"],
+)
+def test_moments_of_the_value_normaliser_that_are_none_are_refused(toys, tmp_path, monkeypatch, moments, message):
+    out = tmp_path / "run"
+    training.train(config(), out)
+    path = out / checkpoint.NAME
+    content = checkpoint.load(path)
+    content["session"]["learner"]["normaliser"]["moments"] = torch.tensor(moments, dtype=torch.float64)
+    checkpoint.save(
+        path, as_data(config()), {k: v for k, v in content.items() if k not in ("format", "version", "config")}
+    )
+    with pytest.raises(InputError, match=message):
+        training.load(out)
+
+
+def test_moments_that_are_not_finite_are_not_saved(toys, tmp_path):
+    def spoil(session, row):
+        if session.updates == 3:
+            session.learner.normaliser.moments[1] = float("inf")
+
+    with pytest.raises(TrainingError, match=r"moments are not finite.*in update 3; the last good checkpoint is"):
+        training.train(config(machine=Machine(checkpoint_every=1)), tmp_path / "run", watch=spoil)
+    assert checkpoint.load(tmp_path / "run" / "checkpoint.pt")["session"]["updates"] == 2

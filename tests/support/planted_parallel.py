@@ -111,6 +111,10 @@ class Planted:
         return infos
 
     def shown_state(self):
+        if self.how == "state-bug":
+            return self.missing.state
+        if self.how == "no-state-inside":  # as a wrapper asks what it wraps
+            return Bare().state()
         if self.t == BREAK_AT and self.how == "nan-state":
             return np.array([np.nan])
         if self.t == BREAK_AT and self.how == "wrong-state":
@@ -122,6 +126,10 @@ class Planted:
 
     def close(self):
         pass
+
+
+class Bare:
+    possible_agents = ("long", "short")
 
 
 def parallel_env(**options):

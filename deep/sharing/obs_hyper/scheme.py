@@ -33,6 +33,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from deep.distributions import EXCLUDED
 from deep.networks import Body, Weights, apply, initial, shapes
 from deep.sharing.fups import key_of, parameters_of
 from deep.sharing.obs_hyper.increments import Emitter, Parts, add, apart, side_by_side, whole
@@ -50,6 +51,7 @@ class _Pass:
     state: Tensor
     starts: Tensor | None
     flat: Tensor
+    agents: Sequence[int] | None
 
 
 class ObsHyper(Scheme):
@@ -109,6 +111,11 @@ class ObsHyper(Scheme):
         return self.state_size > 0 or self.options.alpha > 0
 
     @property
+    def masked(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Where policies are fused, by their KL over what can be taken."""
+        return self.options.fusion > 0
+
+    @property
     def regularised(self) -> bool:
         """Unless α = β = 0."""
         return self.options.alpha > 0 or self.options.beta > 0
@@ -120,8 +127,12 @@ class ObsHyper(Scheme):
         starts: Tensor | None = None,
         agents: Sequence[int] | None = None,
         weights: Weights | None = None,
+        available: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
-        """Outputs (T, B, n, outputs) and the state (B, n, state_size); see ``Scheme.forward``."""
+        """Outputs (T, B, n, outputs) and the state (B, n, state_size); see ``Scheme.forward``.
+
+        ``available`` (T, B, n', outputs) leaves what cannot be taken out of the KL that fusion weighs by.
+        """
         if x.ndim != 4 or x.shape[-1] != self.body.inputs + self.context:
             wanted = self.body.inputs + self.context
             raise InputError(f"obs_hyper reads (T, B, n, {wanted}), not shape {tuple(x.shape)}")
@@ -132,7 +143,7 @@ class ObsHyper(Scheme):
         context = self._pooled(context)
         flat = self.emitter(context)
         if torch.is_grad_enabled() and self.options.alpha:
-            self._last = _Pass(x.detach(), state.split(self._widths, -1)[1].detach(), starts, flat)
+            self._last = _Pass(x.detach(), state.split(self._widths, -1)[1].detach(), starts, flat, agents)
         if self.options.accumulate:
             increments, moved = self._accumulated(flat, moved, starts)
         else:
@@ -140,19 +151,20 @@ class ObsHyper(Scheme):
         read = x[..., : self.body.inputs]
         first = own if self.body.recurrent else None
         outputs, last = apply(self.body, add(theta, self._of_agents(increments)), read, first, starts)
-        if self.options.fusion:
-            outputs = self._fused(outputs, read, context)
+        asked = None if agents is None or not self.centralised else list(agents)
+        every = [outputs, *(self._earlier(k, read, context) for k in range(self._kept))]
+        every = every if asked is None else [x[..., asked, :] for x in every]
         state = torch.cat([own if last is None else last, past, moved], -1)
-        return outputs if agents is None or not self.centralised else outputs[..., list(agents), :], state
+        return self._fused(every, available) if self.options.fusion else every[0], state
 
-    def terms(self, kl: Tensor | None = None) -> dict[str, Tensor]:
+    def terms(self, kl: Tensor | None = None, weights: Tensor | None = None) -> dict[str, Tensor]:
         """``smoothness``, α·‖θ_t − θ_{t−1}‖², and ``alignment``, β·E KL(π_old ‖ π_new)."""
         terms = {}
         if self.options.alpha:
             if self._last is None:
                 raise InputError("terms belong to a pass with gradients, and there was none since they were last asked")
             at, self._last = self._last, None
-            terms["smoothness"] = self.options.alpha * self._roughness(at)
+            terms["smoothness"] = self.options.alpha * self._roughness(at, weights)
         if self.options.beta:
             if kl is None:
                 raise InputError("the alignment term needs kl, the mean of KL(π_old ‖ π_new); or set beta=0")
@@ -268,8 +280,8 @@ class ObsHyper(Scheme):
             moved = moved[:, [kinds.index(kind) for kind in self.options.types]]
         return apart(torch.stack(sums), self.body, list(self._generated)), moved
 
-    def _roughness(self, at: _Pass) -> Tensor:
-        """The mean of ‖θ_t − θ_{t−1}‖² over samples with a predecessor; 0 where no sample has one."""
+    def _roughness(self, at: _Pass, weights: Tensor | None) -> Tensor:
+        """The weighted mean of ‖θ_t − θ_{t−1}‖² over the pass's agents where they have a predecessor; 0 without any."""
         T = len(at.x)
         going_on = at.x.new_ones(at.x.shape[:2], dtype=torch.bool) if at.starts is None else ~at.starts
         if T == 1 and bool(going_on.any()):
@@ -280,8 +292,19 @@ class ObsHyper(Scheme):
         else:
             before = moved if self.target is None else self._target(at)
             change, going_on = moved[1:] - before[:-1], going_on[1:]
-        weight = going_on[..., None].expand(change.shape[:-1]).to(change.dtype)
-        return (change.square().sum(-1) * weight).sum() / weight.sum().clamp(min=1)
+        size = change.square().sum(-1)[..., self._rows(at)]
+        weight = going_on[..., None].expand(size.shape).to(size.dtype)
+        if weights is not None:
+            weight = weight * weights[-len(size) :]
+        total = weight.sum()
+        return (size * weight).sum() / torch.where(total > 0, total, 1.0)
+
+    def _rows(self, at: _Pass) -> list[int]:
+        """Which increments are those of the pass's agents: a row for each agent that was read, or for each type."""
+        if not self.centralised:
+            return list(range(at.flat.shape[-2]))
+        agents, types = range(self.n) if at.agents is None else at.agents, self.options.types
+        return [sorted(set(types)).index(types[i]) if types else i for i in agents]
 
     def _target(self, at: _Pass) -> Tensor:
         assert self.target is not None
@@ -304,21 +327,29 @@ class ObsHyper(Scheme):
             room = value.detach().new_zeros(self.options.fusion, *value.shape)
             self.register_buffer(f"past_{key_of(name)}", room)
 
-    def _fused(self, outputs: Tensor, read: Tensor, context: Tensor) -> Tensor:
-        """Σ_k w_k·outputs_k over the present policy and those that were kept."""
-        every = [outputs]
-        for k in range(int(self.get_buffer("kept"))):
-            past = {name: self.get_buffer(f"past_{key_of(name)}")[k] for name in self._policy()}
-            flat = nn.functional.linear(context, past["G"].T, past["g"])
-            theta = {name: past[name] for name in shapes(self.body)}
-            every.append(apply(self.body, add(theta, self._of_agents(self.emitter.parts(flat))), read)[0])
-        distance = torch.stack([self._divergence(other, outputs) for other in every])
+    @property
+    def _kept(self) -> int:
+        """How many earlier policies there are."""
+        return int(self.get_buffer("kept")) if self.options.fusion else 0
+
+    def _earlier(self, k: int, read: Tensor, context: Tensor) -> Tensor:
+        """The outputs of the policy of k + 1 updates ago."""
+        past = {name: self.get_buffer(f"past_{key_of(name)}")[k] for name in self._policy()}
+        flat = nn.functional.linear(context, past["G"].T, past["g"])
+        theta = {name: past[name] for name in shapes(self.body)}
+        return apply(self.body, add(theta, self._of_agents(self.emitter.parts(flat))), read)[0]
+
+    def _fused(self, every: list[Tensor], available: Tensor | None) -> Tensor:
+        """Σ_k w_k·outputs_k over the present policy, the first, and those that were kept."""
+        distance = torch.stack([self._divergence(other, every[0], available) for other in every])
         return (distance.neg().softmax(0)[..., None] * torch.stack(every)).sum(0)
 
-    def _divergence(self, p: Tensor, q: Tensor) -> Tensor:
-        """KL of the distributions that two outputs (…, outputs) mean."""
+    def _divergence(self, p: Tensor, q: Tensor, available: Tensor | None) -> Tensor:
+        """KL of the distributions that two outputs (…, outputs) mean, over what is available."""
         if self.options.fused == "gaussian":
             return (p - q).square().sum(-1) / 2
+        if available is not None:
+            p, q = (torch.where(available, x, EXCLUDED) for x in (p, q))
         heads = list(self.options.heads) or [self.body.outputs]
         total = torch.zeros_like(p[..., 0])
         for a, b in zip(p.split(heads, -1), q.split(heads, -1), strict=True):

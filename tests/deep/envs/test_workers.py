@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import signal
 import subprocess
 import sys
 import textwrap
@@ -13,7 +14,7 @@ import torch
 from deep import envs
 from deep.envs.protocol import Box, Discrete, MultiDiscrete, random_actions
 from marlcore.errors import InputError
-from marlcore.kit.workers import LostWorkerError
+from marlcore.kit.workers import LostWorkerError, Worker
 
 
 @pytest.fixture
@@ -259,6 +260,88 @@ def test_the_second_loss_ends_the_run(make):
         for _ in steps(env, 6):
             pass
     assert not any(worker.process.is_alive() for worker in env._workers)
+
+
+def test_a_worker_that_is_lost_while_saving_is_started_again_too(make):
+    """Its copies end in the next step; what was saved of them goes on with the same next episodes."""
+    env, calm = (make(planted(workers=2), batch=4, seed=1) for _ in range(2))
+    for t, u in zip(steps(env, 2), steps(calm, 2), strict=True):
+        assert torch.equal(t.obs, u.obs)
+    env._workers[0].process.kill()
+    with pytest.warns(RuntimeWarning, match=r"worker 0 \(environments 0 to 1\) died"):
+        saved = env.save()
+    env.save()  # a second time before the next step
+    actions = random_actions(env.spec, t.available, 0, 2)
+    after, u = env.step(actions), calm.step(actions)
+    assert after.info["lost"].tolist() == [1, 1, 0, 0]
+    assert after.truncated.tolist() == [True, True, False, False]
+    assert after.final is not None
+    assert torch.equal(after.final.obs[:2], t.obs[:2])
+    assert after.reward[:2].abs().sum() == 0
+    assert torch.equal(after.obs[2:], u.obs[2:])
+    assert after.obs[:2, 0, 0].tolist() == [0, 0]
+    begun = after.obs[:2].clone()
+    for k in (3, 4):
+        after = env.step(random_actions(env.spec, after.available, 0, k))
+        u = calm.step(random_actions(calm.spec, u.available, 0, k))
+    assert torch.equal(u.obs[:2, 0, 1], begun[:, 0, 1]), "not what would have been their next episodes"
+    assert not bool(after.info["lost"].any())
+    other = make(planted(workers=2), batch=4, seed=7)
+    with pytest.warns(RuntimeWarning, match="environment [01] does not come back"):
+        t = other.load(saved)
+    assert torch.equal(t.obs[:2], begun)
+    assert len(other.incidents) == 2
+
+
+def interrupting(monkeypatch, times):
+    """The next wait for a worker meets that many Ctrl-C."""
+    answer, left = Worker.answer, [times]
+
+    def interrupted(self, timeout):
+        while left[0]:
+            left[0] -= 1
+            signal.raise_signal(signal.SIGINT)
+        return answer(self, timeout)
+
+    monkeypatch.setattr(Worker, "answer", interrupted)
+
+
+@pytest.mark.parametrize("call", ["step", "save"])
+def test_an_interrupt_waits_until_the_call_is_whole(make, monkeypatch, call):
+    env, calm = (make(planted(workers=2), batch=4, seed=1) for _ in range(2))
+    t, u = env.reset(), calm.reset()
+    interrupting(monkeypatch, 1)
+    actions = random_actions(env.spec, t.available, 0, 0)
+    with pytest.raises(KeyboardInterrupt):
+        env.save() if call == "save" else env.step(actions)
+    if call == "step":
+        u = calm.step(actions)
+    for k in range(1, 7):
+        actions = random_actions(calm.spec, u.available, 0, k)
+        t, u = env.step(actions), calm.step(actions)
+        assert torch.equal(t.obs, u.obs)
+        assert torch.equal(t.reward, u.reward)
+        for mine, theirs in zip(env.save()["played"], calm.save()["played"], strict=True):
+            assert torch.equal(mine, theirs)
+
+
+def test_a_second_interrupt_ends_the_workers(make, monkeypatch):
+    env = make(planted(workers=2), batch=4, seed=1)
+    t = env.reset()
+    interrupting(monkeypatch, 2)
+    with pytest.raises(KeyboardInterrupt):
+        env.step(random_actions(env.spec, t.available, 0, 0))
+    assert not any(worker.process.is_alive() for worker in env._workers)
+    for call in (env.save, env.reset):
+        with pytest.raises(InputError, match="is closed: make it again"):
+            call()
+
+
+def test_a_state_that_fails_is_no_missing_state(make):
+    with pytest.raises(InputError, match=r"state\(\) raises AttributeError: .*'missing'.*state=joined"):
+        make(planted("stateful=true&how=state-bug"))
+    assert make(planted("stateful=true&how=state-bug&state=joined")).spec.state_size == 5
+    assert make(planted("stateful=true&how=no-state-inside")).spec.state_size == 5
 
 
 def test_what_does_not_repeat_is_said_when_it_is_loaded(make):

@@ -10,6 +10,7 @@ import torch
 from deep import sharing
 from deep.networks import Body, apply, shapes
 from deep.sharing import ObsHyper
+from deep.sharing.fups import key_of
 from deep.sharing.obs_hyper import increments
 from deep.sharing.obs_hyper.options import ObsHyperOptions
 from deep.sharing.obs_hyper.reader import Attention, Reader
@@ -245,6 +246,47 @@ def test_fused_policies_are_the_weighted_geometric_mean():
     w = torch.softmax(-torch.stack(distance), 0)
     torch.testing.assert_close(fused, sum(wk[..., None] * out for wk, out in zip(w, past, strict=True)))
     assert float(w[1:].max()) < float(w[0].max())
+
+
+def test_what_cannot_be_taken_does_not_weigh_earlier_policies():
+    """The outputs of an unavailable action may be anything: the weights of fusion are those without it."""
+    s, x = make(fusion=1), inputs()
+    s.after_update()
+    with torch.no_grad():
+        for p in s.emitter.parameters():
+            p.add_(0.1 * torch.randn(p.shape, dtype=p.dtype, generator=torch.Generator().manual_seed(3)))
+    available = torch.ones(T, B, N, 3, dtype=torch.bool)
+    available[..., 1] = False
+    results = []
+    for far in (0.0, 50.0):
+        with torch.no_grad():
+            s.theta[key_of("out.bias")][1] += far  # of the present policy alone
+        results.append([s(x, available=mask)[0][..., [0, 2]].detach() for mask in (available, None)])
+    torch.testing.assert_close(results[0][0], results[1][0])
+    assert float((results[0][1] - results[1][1]).abs().max()) > 1e-3
+    chosen = s(x, agents=[1], available=available[:, :, [1]])[0]
+    torch.testing.assert_close(chosen, s(x, available=available)[0][:, :, [1]])
+
+
+@pytest.mark.parametrize("options", [{}, {"types": (5, 1, 5)}, {"conditioning": "own"}, {"accumulate": True}],
+                         ids=["plain", "types", "own", "accumulate"])  # fmt: skip
+def test_smoothness_does_not_listen_to_the_dead(options):
+    """Its mean is over the living of the agents that the pass is of."""
+    s, x = make(target_every=0, alpha=0.7, **options), inputs()
+    each = []
+    for i in range(N):
+        one = torch.zeros(T, B, N, dtype=torch.float64)
+        one[..., i] = 1.0
+        s(x)
+        each.append(float(s.terms(torch.tensor(0.0), one)["smoothness"].detach()))
+        s(s.select(x, [i]), agents=[i])
+        own = float(s.terms(torch.tensor(0.0), one[..., [i]])["smoothness"].detach())
+        assert own == pytest.approx(each[i], rel=1e-9)
+    assert max(each) > 1.01 * min(each)
+    two = torch.ones(T, B, N, dtype=torch.float64)
+    two[..., 1] = 0.0
+    s(x)
+    assert float(s.terms(torch.tensor(0.0), two)["smoothness"].detach()) == pytest.approx((each[0] + each[2]) / 2)
 
 
 def test_equal_policies_fuse_to_themselves():
