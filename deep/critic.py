@@ -55,6 +55,11 @@ class Critic(nn.Module):
         out, hidden = self.scheme(inputs, hidden, starts if self.scheme.sequential else None, weights=chosen)
         return out[..., 0], hidden
 
+    def through(self, inputs: Tensor, hidden: Tensor, starts: Tensor, weights: Weights) -> tuple[Tensor, Tensor]:
+        """Values (T, B, R), and the recurrent state (T, B, R, ·) behind every step."""
+        out, states = self.scheme.through(inputs, hidden, starts, weights)
+        return out[..., 0], states
+
     def rewards(self, reward: Tensor) -> Tensor:
         """The rows' rewards (…, R) of (…, n)."""
         return reward[..., : self.rows]

@@ -30,6 +30,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from deep.products import product
+from deep.recurrence import sequence
 from marlcore.errors import InputError
 
 Weights = Mapping[str, Tensor]
@@ -124,6 +126,14 @@ def apply(
     body: Body, weights: Weights, x: Tensor, hidden: Tensor | None = None, starts: Tensor | None = None
 ) -> tuple[Tensor, Tensor | None]:
     """The outputs (…, n, outputs) and the GRU's last state (B, n, H)."""
+    out, states = every(body, weights, x, hidden, starts)
+    return out, states[-1] if body.recurrent else hidden
+
+
+def every(
+    body: Body, weights: Weights, x: Tensor, hidden: Tensor | None = None, starts: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """The outputs, and the GRU's state (T, B, n, H) behind every step (what the head reads where there is no GRU)."""
     if x.shape[-1] != body.inputs:
         raise InputError(f"the network reads {body.inputs} inputs, and x has {x.shape[-1]} (shape {tuple(x.shape)})")
     activation = ACTIVATIONS[body.activation]
@@ -131,12 +141,13 @@ def apply(
     for k in range(len(body.hidden)):
         y = activation(_layer(weights, f"hidden{k}", y))
         y = _norm(body, weights, f"hidden{k}", y)
+    states = y
     if body.recurrent:
-        y, hidden = gru(weights, y, hidden, starts)
-        y = _norm(body, weights, "gru", y)
+        states, _ = gru(weights, y, hidden, starts)
+        y = _norm(body, weights, "gru", states)
     for k in range(len(body.head)):
         y = activation(_layer(weights, f"head{k}", y))
-    return _layer(weights, "out", y), hidden
+    return _layer(weights, "out", y), states
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -145,8 +156,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         weight, bias = weight[0], bias[0]
     if weight.ndim == 2:
         if bias.ndim == 1:
-            return torch.addmm(bias, x.reshape(-1, x.shape[-1]), weight).reshape(*x.shape[:-1], -1)
-        return (x.reshape(-1, x.shape[-1]) @ weight).reshape(*x.shape[:-1], -1) + bias
+            return product(x.reshape(-1, x.shape[-1]), weight, bias).reshape(*x.shape[:-1], -1)
+        return product(x.reshape(-1, x.shape[-1]), weight).reshape(*x.shape[:-1], -1) + bias
     if weight.ndim == 3 and weight.shape[0] == x.shape[-2]:
         rows = x.reshape(-1, *x.shape[-2:]).transpose(0, 1)
         return torch.baddbmm(bias[:, None], rows, weight).transpose(0, 1).reshape(*x.shape[:-1], -1)
@@ -161,25 +172,36 @@ def multiply(x: Tensor, weight: Tensor) -> Tensor:
 
 
 def gru(weights: Weights, x: Tensor, hidden: Tensor | None, starts: Tensor | None) -> tuple[Tensor, Tensor]:
-    """The states (T, B, n, H) of all steps, and the last one."""
+    """The states (T, B, n, H) behind all steps, and the last one."""
     if x.ndim != 4:
         raise InputError(f"a recurrent network reads (T, B, n, inputs), not shape {tuple(x.shape)}")
-    W, b = weights["gru.state"], weights["gru.state_bias"]
-    size = W.shape[-2]
-    h = x.new_zeros(*x.shape[1:-1], size) if hidden is None else hidden
-    gates = linear(x, weights["gru.input"], weights["gru.bias"])
-    states = []
+    W, b, U, d = (weights[f"gru.{name}"] for name in ("input", "bias", "state", "state_bias"))
+    h = x.new_zeros(*x.shape[1:-1], U.shape[-2]) if hidden is None else hidden
+    n = x.shape[-2]
+    if W.ndim == U.ndim == 3 and len(W) == len(U) == n == 1:
+        W, b, U, d = W[0], b[0], U[0], d[0]
+    one = W.ndim == U.ndim == 2 and b.ndim == d.ndim == 1
+    if one or (W.ndim == U.ndim == 3 and len(W) == len(U) == n):
+        states = sequence(x, W, b, U, d, h, starts)
+    else:
+        states = _each_its_own(x, W, b, U, d, h, starts)
+    return states, states[-1]
+
+
+def _each_its_own(x: Tensor, W: Tensor, b: Tensor, U: Tensor, d: Tensor, h: Tensor, starts: Tensor | None) -> Tensor:
+    """The same for weights or biases that are each agent's, sample's or step's own."""
+    gates, states = linear(x, W, b), []
     for t in range(x.shape[0]):
         if starts is not None:
             h = torch.where(starts[t, :, None, None], 0.0, h)
-        Wt, bt = (W, b) if W.ndim <= 3 else (W[t], b[t])
-        x_r, x_z, x_c = gates[t].split(size, -1)
-        h_r, h_z, h_c = linear(h, Wt, bt).split(size, -1)
+        Ut, dt = (U, d) if U.ndim <= 3 else (U[t], d[t])
+        x_r, x_z, x_c = gates[t].chunk(3, -1)
+        h_r, h_z, h_c = linear(h, Ut, dt).chunk(3, -1)
         r, z = torch.sigmoid(x_r + h_r), torch.sigmoid(x_z + h_z)
         c = torch.tanh(x_c + r * h_c)
         h = c + z * (h - c)
         states.append(h)
-    return torch.stack(states), h
+    return torch.stack(states)
 
 
 def _layer(weights: Weights, name: str, x: Tensor) -> Tensor:

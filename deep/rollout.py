@@ -16,7 +16,7 @@ Where an episode is *truncated* V(s_{t+1}) is the value of its last observation,
   agent (V = 0) would ask it to live rather than the team to win. Departure: the code of Yu et al. (2022) leaves those
   rows out of the fit by its active masks and bootstraps from them all the same, from a value that no loss reaches.
   Only in the policy's loss do the dead weigh 0.
-- The critic runs after the T steps: in one batch, or step by step where it is recurrent.
+- The critic runs after the T steps, over all of them at once.
 """
 
 from __future__ import annotations
@@ -357,26 +357,24 @@ def _plain_values(
 def _recurrent_values(
     steps: Steps, critic: Critic, inputs: Tensor, carried: Tensor | None, chunk: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-    """The same step by step, with the state that is carried along."""
+    """The same with the state that is carried along; an episode that the clock cut is continued from where it was."""
     weights = critic.scheme.weights()
     hidden = critic.scheme.initial_state(inputs.shape[1]) if carried is None else carried
-    finals = {k: (cut, obs, state) for k, cut, obs, state in steps.finals}
-    values, following, states = [], torch.empty_like(inputs[..., 0]), []
-    for k in range(len(inputs)):
-        if k % chunk == 0:
-            states.append(hidden)
-        out, hidden = critic(inputs[k : k + 1], hidden, steps.starts[k : k + 1], weights)
-        values.append(out[0])
-        if k in finals:
-            cut, obs, state = finals[k]
-            assert hidden is not None
-            ends, _ = critic(critic.inputs(obs, state)[None], hidden[cut], None, weights)
-            following[k][cut] = ends[0]
+    assert hidden is not None
+    values, states = critic.through(inputs, hidden, steps.starts, weights)
+    following = torch.empty_like(values)
+    if steps.finals:
+        obs, state = (torch.cat(parts) for parts in list(zip(*steps.finals, strict=True))[2:])
+        then = torch.cat([states[k][cut] for k, cut, _, _ in steps.finals])
+        ends, _ = critic(critic.inputs(obs, state)[None], then, None, weights)
+        for (k, cut, _, _), part in zip(steps.finals, ends[0].split([len(f[2]) for f in steps.finals]), strict=True):
+            following[k][cut] = part
     starts = steps.terminated[-1] | steps.truncated[-1]
-    last, _ = critic(critic.inputs(steps.next_obs, steps.next_state)[None], hidden, starts[None], weights)
-    stacked = torch.stack([*values, last[0]])
+    last, _ = critic(critic.inputs(steps.next_obs, steps.next_state)[None], states[-1], starts[None], weights)
+    stacked = torch.cat([values, last])
     kept = steps.truncated[..., None]
-    return stacked[:-1], torch.where(kept, following, stacked[1:]), torch.cat(states), hidden
+    begun = torch.cat([hidden[None], states[chunk - 1 : -1 : chunk]])
+    return stacked[:-1], torch.where(kept, following, stacked[1:]), begun.flatten(0, 1), states[-1]
 
 
 def check_shapes(env: Environment, t: Timestep) -> None:

@@ -36,9 +36,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
+import torch
 from torch import Tensor, nn
 
-from deep.networks import Body, Weights, apply
+from deep.networks import Body, Weights, apply, every
 from marlcore import registry
 from marlcore.errors import InputError
 
@@ -105,6 +106,20 @@ class Scheme(nn.Module, ABC):
         """
         chosen = self.weights(agents) if weights is None else weights
         return apply(self.body, chosen, x, hidden, starts)
+
+    def through(self, x: Tensor, hidden: Tensor, starts: Tensor, weights: Weights) -> tuple[Tensor, Tensor]:
+        """``forward`` of all agents, with the recurrent state (T, B, n, state_size) behind every step."""
+        if type(self).forward is Scheme.forward:
+            return every(self.body, weights, x, hidden, starts)
+        # a scheme with a pass of its own says where it ended, and no more
+        outputs, states = [], []
+        for t in range(len(x)):
+            out, after = self(x[t : t + 1], hidden, starts[t : t + 1], weights=weights)
+            assert after is not None
+            hidden = after
+            outputs.append(out)
+            states.append(hidden)
+        return torch.cat(outputs), torch.stack(states)
 
     def select(self, x: Tensor, agents: Sequence[int]) -> Tensor:
         """What ``forward(…, agents=agents)`` takes, observations or states, out of (…, n, ·)."""
