@@ -39,7 +39,7 @@ class Session:
 
     def __init__(self, config: Config) -> None:
         self.config, self.threads = config, config.machine.threads or torch.get_num_threads()
-        self._pin_threads()
+        self.pin_threads()
         rollout = config.rollout
         self.env = envs.make(config.env, batch=rollout.copies, device=config.machine.device, seed=config.seed)
         try:
@@ -66,9 +66,9 @@ class Session:
         ``note`` is called before each agent's step with what it learns from (``deep.algorithms.contract.Moment``).
         """
         learner, rollout = self.learner, self.config.rollout
-        self._pin_threads()
+        self.pin_threads()
         steps, episodes = self.collector.collect()
-        self._pin_threads()
+        self.pin_threads()
         self.batch, self.collector.critic_hidden = assess(
             steps, learner, self.collector.critic_hidden, self.gamma, rollout.lam, self.config.chunk
         )
@@ -79,7 +79,7 @@ class Session:
                 raise TrainingError(f"{name} is {figure} in update {self.updates} (step {self.steps})")
         return {"step": self.steps, "update": self.updates, **summary(episodes), **figures}
 
-    def _pin_threads(self) -> None:
+    def pin_threads(self) -> None:
         """torch's threads as the run has them: another library's thread pool may have changed them under way.
 
         A sum that is cut over two threads differs from the same sum on one in its last bits.

@@ -1,0 +1,99 @@
+"""K runs of one config under K seeds, updated together; each is the run that it would be alone, to round-off.
+
+    group = Group(sessions)
+    rows = group.update()        the K rows of figures
+    group.settle()               the sessions are where they would be alone: save them, or let them go on
+
+Small networks on small batches spend their time between operations and not in them: one operation over K runs then
+costs little more than one over a single run. Large ones gain nothing, and then only the rollouts are shared
+(``stacked=False``): the updates are each session's own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from deep import algorithms
+from deep.algorithms import Moment
+from deep.sharing.fups import FuPS, FuPSID
+from deep.sharing.hyper import Hyper
+from deep.sharing.nops import NoPS
+from deep.session import Session, TrainingError, summary
+from deep.side_by_side import rollout, update
+from deep.side_by_side.stack import Stack, StackedAdam
+
+
+def obstacle(session: Session) -> str:
+    """Why runs like this one cannot be trained side by side; empty if they can."""
+    from deep.envs.workers import WorkerEnvironment
+
+    algorithm, actor, critic = algorithms.load(session.config.algorithm), session.learner.actor, session.learner.critic
+    if algorithm.ascent is None:
+        return f"{algorithm.name} does more than gradient steps on a loss"
+    for scheme in (actor.scheme, critic.scheme):
+        if type(scheme) not in (FuPS, FuPSID, NoPS, Hyper):
+            return f"the sharing scheme {type(scheme).__name__} keeps more than parameters"
+        if scheme.sequential:
+            return "its networks are recurrent"
+    if actor.coupled and algorithm.ascent[1] and type(actor.scheme) is not FuPS:
+        return f"agents take turns at a network that knows whose it is ({session.config.sharing})"
+    sizes = [[p.shape for p in group] for group in actor.groups()]
+    if any(own != sizes[0] for own in sizes) or (not actor.coupled and len(set(session.spec.spaces)) > 1):
+        return "its agents' networks differ in size"
+    if isinstance(session.env, WorkerEnvironment):
+        return "its environments run in processes of their own"
+    return ""
+
+
+class Group:
+    """Sessions that stand at the same update."""
+
+    def __init__(self, sessions: Sequence[Session]) -> None:
+        self.sessions = list(sessions)
+        first, learners = sessions[0], [session.learner for session in sessions]
+        config = first.config
+        assert len({session.updates for session in sessions}) == 1, "runs side by side stand at the same update"
+        groups = [learner.groups for learner in learners]
+        values = [[learner.critic_parameters] for learner in learners]
+        self.actors = Stack([learner.actor for learner in learners], groups)
+        self.critics = Stack([learner.critic for learner in learners], values)
+        norm = config.optimiser.max_norm
+        self.adam = StackedAdam(self.actors, groups, [learner.actor_optimisers for learner in learners], norm)
+        optimisers = [[learner.critic_optimiser] for learner in learners]
+        self.critic_adam = StackedAdam(self.critics, values, optimisers, norm)
+        actor = rollout.JoinedActor([learner.actor for learner in learners], self.actors)
+        self.collector = rollout.JoinedCollector([session.collector for session in sessions], actor)
+
+    def update(self) -> list[dict[str, Any]]:
+        """One rollout and one update of every run; the figures of each."""
+        first, K = self.sessions[0], len(self.sessions)
+        config, learner = first.config, first.learner
+        first.pin_threads()
+        steps, episodes = self.collector.collect()
+        first.pin_threads()
+        normalisers = [session.learner.normaliser for session in self.sessions]
+        settings = first.gamma, config.rollout.lam, config.rollout.standardise
+        fields = rollout.assess(steps, learner.critic, self.critics, normalisers, *settings)
+        moments = [Moment(session.config.seed, session.updates) for session in self.sessions]
+        ascent = algorithms.load(config.algorithm).ascent
+        assert ascent is not None
+        found = update.climb(learner.actor, self.adam, fields, config.options, ascent, moments)
+        fitted = update.fit(learner.critic, normalisers, self.critic_adam, fields, config.value, moments)
+        pairs = zip(update.means(found, K), update.means(fitted, K), strict=True)
+        figures = [{**one, **other} for one, other in pairs]
+        rows = []
+        for session, own, ended in zip(self.sessions, figures, rollout.apart(episodes, K), strict=True):
+            session.updates += 1
+            for name, figure in own.items():
+                if not math.isfinite(figure):
+                    raise TrainingError(f"{name} is {figure} in update {session.updates} of seed {session.config.seed}")
+            rows.append({"step": session.steps, "update": session.updates, **summary(ended), **own})
+        return rows
+
+    def settle(self) -> None:
+        """Let every session stand where it would stand alone; the group may go on."""
+        self.collector.settle()
+        self.adam.settle()
+        self.critic_adam.settle()
