@@ -4,9 +4,8 @@
     rows = group.update()        the K rows of figures
     group.settle()               the sessions are where they would be alone: save them, or let them go on
 
-Small networks on small batches spend their time between operations and not in them: one operation over K runs then
-costs little more than one over a single run. Large ones gain nothing, and then only the rollouts are shared
-(``stacked=False``): the updates are each session's own.
+Networks, optimisers and collectors of the sessions look at the group's memory while it lasts. What goes wrong in one
+run stops the group, and leaves every session unfit to go on: load them again from where they were saved.
 """
 
 from __future__ import annotations
@@ -17,34 +16,9 @@ from typing import Any
 
 from deep import algorithms
 from deep.algorithms import Moment
-from deep.sharing.fups import FuPS, FuPSID
-from deep.sharing.hyper import Hyper
-from deep.sharing.nops import NoPS
 from deep.session import Session, TrainingError, summary
 from deep.side_by_side import rollout, update
 from deep.side_by_side.stack import Stack, StackedAdam
-
-
-def obstacle(session: Session) -> str:
-    """Why runs like this one cannot be trained side by side; empty if they can."""
-    from deep.envs.workers import WorkerEnvironment
-
-    algorithm, actor, critic = algorithms.load(session.config.algorithm), session.learner.actor, session.learner.critic
-    if algorithm.ascent is None:
-        return f"{algorithm.name} does more than gradient steps on a loss"
-    for scheme in (actor.scheme, critic.scheme):
-        if type(scheme) not in (FuPS, FuPSID, NoPS, Hyper):
-            return f"the sharing scheme {type(scheme).__name__} keeps more than parameters"
-        if scheme.sequential:
-            return "its networks are recurrent"
-    if actor.coupled and algorithm.ascent[1] and type(actor.scheme) is not FuPS:
-        return f"agents take turns at a network that knows whose it is ({session.config.sharing})"
-    sizes = [[p.shape for p in group] for group in actor.groups()]
-    if any(own != sizes[0] for own in sizes) or (not actor.coupled and len(set(session.spec.spaces)) > 1):
-        return "its agents' networks differ in size"
-    if isinstance(session.env, WorkerEnvironment):
-        return "its environments run in processes of their own"
-    return ""
 
 
 class Group:
