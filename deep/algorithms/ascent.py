@@ -46,9 +46,12 @@ Objective = Callable[[Tensor, Batch, Distribution], Tensor]
 
 
 def ascending(
-    name: str, objective: Callable[[Any], Objective], options: type, *, in_turn: bool, **more: Any
+    name: str, objective: Callable[[Any], Objective], options: type, *, in_turn: bool, maps: bool = True, **more: Any
 ) -> Algorithm:
-    """The algorithm that ascends ``objective(options)``, its agents in turn or all at once."""
+    """The algorithm that ascends ``objective(options)``, its agents in turn or all at once.
+
+    ``maps`` says that the objective looks at no number, so that it can be mapped over runs.
+    """
 
     def update(learner: Learner, batch: Batch, asked: Any, moment: Moment) -> dict[str, float]:
         f = objective(asked)
@@ -60,7 +63,7 @@ def ascending(
 
         return sequential(learner, batch, moment, step)
 
-    return Algorithm(name, update, options, ascent=(objective, in_turn), **more)
+    return Algorithm(name, update, options, ascent=(objective, in_turn) if maps else None, **more)
 
 
 def simultaneous(

@@ -55,7 +55,7 @@ class Algorithm:
     kinds: tuple[str, ...] = ("discrete", "multi-discrete", "box")
     """The action spaces that it can handle."""
     ascent: tuple[Callable[[Any], Any], bool] | None = None
-    """Of gradient steps on samples: the objective of its options, and whether agents take turns.
+    """Of gradient steps on an objective that looks at no number: it, of the options, and whether agents take turns.
 
     Algorithms that say so can train several seeds in one set of tensors (``deep.side_by_side``).
     """

@@ -15,6 +15,7 @@ steps in place of the argmax, no neighbourhood. A drift that averages over the o
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -70,4 +71,4 @@ def step_at(part: Batch) -> Step:
     return Step(old, M, torch.ones_like(M[..., :1]), M[..., None])
 
 
-HAML = ascending("haml", drifting, Drifting, in_turn=True, kinds=("discrete",))
+HAML = ascending("haml", drifting, Drifting, in_turn=True, maps=False, kinds=("discrete",))

@@ -171,8 +171,9 @@ def assess(
         reward, terminated, truncated = (
             _runs(x, K) for x in (critic.rewards(steps.reward), steps.terminated, steps.truncated)
         )
-        time_first = (x.transpose(0, 1) for x in (reward, V, V_next, terminated[..., None], truncated[..., None]))
-        advantages = gae(*time_first, gamma, lam).transpose(0, 1)
+        ends = (x.transpose(0, 1)[..., None] for x in (terminated, truncated))
+        reward, early, late = (x.transpose(0, 1) for x in (reward, V, V_next))
+        advantages = gae(reward, early, late, *ends, gamma, lam).transpose(0, 1)
         weights = _runs(steps.alive.float(), K)
         fields = {
             "weights": weights,
@@ -194,7 +195,7 @@ def _set_finals(following: Tensor, steps: Steps, critic: Critic, of: Any) -> Non
     """V of the last observations of truncated episodes, in their places."""
     if not steps.finals:
         return
-    K, T, B = following.shape[:3]
+    K, B = following.shape[0], following.shape[2]
     obs, state = (torch.cat(parts) for parts in list(zip(*steps.finals, strict=True))[2:])
     at = torch.cat([k * K * B + cut.nonzero()[:, 0] for k, cut, _, _ in steps.finals])
     when, copy = at // (K * B), at % (K * B)

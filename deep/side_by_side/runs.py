@@ -54,7 +54,7 @@ def obstacle(config: Config) -> str:
     """Why runs of this config cannot be trained side by side; empty if they can."""
     algorithm = algorithms.load(config.algorithm)
     if algorithm.ascent is None:
-        return f"{algorithm.name} is more than gradient steps on a loss"
+        return f"{algorithm.name} is more than gradient steps on an objective that can be mapped over runs"
     if config.network.recurrent:
         return "its networks are recurrent"
     if registry.load("environments", envs.parse(config.env).family).apart:

@@ -128,10 +128,6 @@ class Moving:
         return {**figures, name: norm}
 
 
-def _rows(self) -> tuple[Tensor, Tensor, Tensor]:
-        return self.theta, self.m, self.v
-
-
 def _rows(groups: Sequence[Sequence[Sequence[nn.Parameter]]], of: Callable[[nn.Parameter], Tensor]) -> Tensor:
     """(G, K, P)"""
     rows = [[torch.cat([of(p).detach().reshape(-1) for p in group]) for group in own] for own in groups]

@@ -1,9 +1,9 @@
-"""One update of K learners on K batches: the losses of ``deep.algorithms``, mapped over the runs by ``torch.func.vmap``.
+"""One update of K learners on K batches: the losses of ``deep.algorithms``, mapped over the runs.
 
     ∇ Σ_k loss(θ_k, batch_k) = (∇loss(θ_1, batch_1), …, ∇loss(θ_K, batch_K))
 
 Runs share nothing, so one backward pass gives each its own gradient. What is written once for a single run (loss, means
-over living agents, M, ratios) is called here as it is, every tensor with an axis of runs in front. Agents that take
+over living agents, M, ratios) is called here as it is, by ``torch.func.vmap``: every tensor has an axis of runs in front. Agents that take
 turns do so in each run's own order: in turn m the rows of the agents whose turn it is are stepped together.
 """
 
@@ -151,9 +151,7 @@ def fit(
 def of(fields: Fields, agents: Sequence[int]) -> Fields:
     """What belongs to agent ``agents[k]`` in run k."""
     at = torch.arange(len(agents)), torch.as_tensor(agents)
-    return {
-        name: x.movedim(3, 1)[at].unsqueeze(3) if name in ("obs", *PER_AGENT) else x for name, x in fields.items()
-    }
+    return {name: x.movedim(3, 1)[at].unsqueeze(3) if name in ("obs", *PER_AGENT) else x for name, x in fields.items()}
 
 
 def minibatches(fields: Fields, moments: Sequence[Moment], keys: Sequence[int], parts: int) -> list[Fields]:
