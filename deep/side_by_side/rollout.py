@@ -171,9 +171,9 @@ def assess(
         reward, terminated, truncated = (
             _runs(x, K) for x in (critic.rewards(steps.reward), steps.terminated, steps.truncated)
         )
-        ends = (x.transpose(0, 1)[..., None] for x in (terminated, truncated))
-        reward, early, late = (x.transpose(0, 1) for x in (reward, V, V_next))
-        advantages = gae(reward, early, late, *ends, gamma, lam).transpose(0, 1)
+        over, cut = (x.transpose(0, 1)[..., None] for x in (terminated, truncated))
+        reward, now, later = (x.transpose(0, 1) for x in (reward, V, V_next))
+        advantages = gae(reward, now, later, over, cut, gamma, lam).transpose(0, 1)
         weights = _runs(steps.alive.float(), K)
         fields = {
             "weights": weights,

@@ -3,8 +3,9 @@
     ∇ Σ_k loss(θ_k, batch_k) = (∇loss(θ_1, batch_1), …, ∇loss(θ_K, batch_K))
 
 Runs share nothing, so one backward pass gives each its own gradient. What is written once for a single run (loss, means
-over living agents, M, ratios) is called here as it is, by ``torch.func.vmap``: every tensor has an axis of runs in front. Agents that take
-turns do so in each run's own order: in turn m the rows of the agents whose turn it is are stepped together.
+over living agents, M, ratios) is called here as it is, by ``torch.func.vmap``: every tensor has an axis of runs in
+front. Agents that take turns do so in each run's own order: in turn m the rows of the agents whose turn it is are
+stepped together.
 """
 
 from __future__ import annotations

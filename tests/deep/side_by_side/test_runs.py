@@ -45,6 +45,7 @@ def test_the_directories_are_those_of_single_runs(tmp_path):
     assert [one.outcome for one in sweep.run(some)] == ["finished"] * 3
     for cell in some:
         alone = train(cell.config, tmp_path / f"alone{cell.number}")
+        assert alone.path is not None
         names = {path.name for path in cell.path.iterdir()}
         assert names == {path.name for path in alone.path.iterdir()}
         run = load(cell.path)
