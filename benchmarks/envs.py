@@ -7,6 +7,7 @@ two processes besides this one, so they need three cores to show what they can.
 
 import functools
 import importlib.util
+import sys
 from itertools import pairwise
 
 import torch
@@ -32,8 +33,12 @@ def cases() -> list[Case]:
         made.append(steps(name, BATCH, "tensors"))
     made += [steps(f"mamujoco:{task}?workers=2", 20, "robots") for task in ("HalfCheetah-2x3", "Ant-2x4")]
     made.append(Case("HalfCheetah-2x3, one copy, one core", robot_steps, 100, "env steps", peer=True, group="robots"))
-    for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
-        for name in ("game:climbing", "game:soccer", "dispersion:line"):
+    devices = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+    if "cuda" not in devices:
+        text = f"no CUDA device (torch {torch.__version__}): rollouts at B = {BATCH} are timed on the CPU alone"
+        print(text, file=sys.stderr)
+    for device in devices:
+        for name in ("game:climbing", "game:soccer", "dispersion:line", "dispersion:grid"):
             made.append(rollout(name, device))
     return made
 

@@ -26,8 +26,18 @@ NAME = "checkpoint.pt"
 def save(path: Path, config: Mapping[str, Any], content: Mapping[str, Any]) -> None:
     """Write a checkpoint in place of the one before."""
     buffer = io.BytesIO()
-    torch.save({"format": FORMAT, "version": VERSION, "config": json.dumps(config, sort_keys=True), **content}, buffer)
+    head = {"format": FORMAT, "version": VERSION, "config": json.dumps(config, sort_keys=True)}
+    torch.save({**head, **_alone(content)}, buffer)
     files.write_bytes(path, buffer.getvalue(), overwrite=True)
+
+
+def _alone(content: Any) -> Any:
+    """The same with no tensor that looks at a part of a larger one: torch would write the larger one."""
+    if isinstance(content, torch.Tensor):
+        return content.clone() if content.untyped_storage().nbytes() > content.nbytes else content
+    if isinstance(content, Mapping):
+        return {key: _alone(value) for key, value in content.items()}
+    return [_alone(value) for value in content] if isinstance(content, list) else content
 
 
 def load(path: Path, config: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -28,18 +28,31 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """xW + b for matrices x (r, a), W (a, b) and a vector b."""
     if not _wide(x, weight):
         return x @ weight if bias is None else torch.addmm(bias, x, weight)
-    if torch.is_grad_enabled():
-        return _Product.apply(x, weight, bias)
-    return _onednn(x, weight, bias)
+    return _Product.apply(x, weight, bias)
 
 
 class _Product(torch.autograd.Function):
-    """oneDNN's product with a gradient."""
+    """oneDNN's product with a gradient; mapped over runs (``torch.func.vmap``) it is torch's batched product."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        ctx.save_for_backward(x, weight)
+    def forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         return _onednn(x, weight, bias)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor | None], output: Tensor) -> None:
+        x, weight, _ = inputs
+        ctx.save_for_backward(x, weight)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *mapped: Tensor | None) -> tuple[Tensor, int]:
+        x, weight, bias = (
+            None if one is None else one[None] if dim is None else one.movedim(dim, 0)
+            for one, dim in zip(mapped, in_dims, strict=True)
+        )
+        assert x is not None
+        assert weight is not None
+        found = x.expand(info.batch_size, *x.shape[1:]) @ weight
+        return (found if bias is None else found + bias[:, None]), 0
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]

@@ -98,7 +98,7 @@ class Batch:
         chosen = list(agents)
         if chosen == list(range(self.n)):
             return self
-        parts = {name: getattr(self, name)[:, :, chosen].contiguous() for name in _PER_AGENT}
+        parts = {name: getattr(self, name)[:, :, chosen].contiguous() for name in PER_AGENT}
         if not whole:
             parts["obs"] = self.obs[:, :, chosen].contiguous()
             parts["hidden"] = self.hidden if self.hidden is None else self.hidden[:, chosen].contiguous()
@@ -113,7 +113,7 @@ class Batch:
         return Batch(**parts)
 
 
-_PER_AGENT = ("available", "actions", "old", "logp", "weights", "advantages")
+PER_AGENT = ("available", "actions", "old", "logp", "weights", "advantages")
 
 
 @dataclass(frozen=True)

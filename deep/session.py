@@ -9,9 +9,10 @@ An update that was broken off leaves a session between two states: it neither go
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -40,7 +41,7 @@ class Session:
 
     def __init__(self, config: Config) -> None:
         self.config, self.threads = config, config.machine.threads or torch.get_num_threads()
-        self._pin_threads()
+        self.pin_threads()
         rollout = config.rollout
         self.env = envs.make(config.env, batch=rollout.copies, device=config.machine.device, seed=config.seed)
         try:
@@ -68,24 +69,34 @@ class Session:
 
         ``note`` is called before each agent's step with what it learns from (``deep.algorithms.contract.Moment``).
         """
-        learner, rollout = self.learner, self.config.rollout
-        self._demand_whole()
-        self._broken = True
-        self._pin_threads()
-        steps, episodes = self.collector.collect()
-        self._pin_threads()
-        self.batch, self.collector.critic_hidden = assess(
-            steps, learner, self.collector.critic_hidden, self.gamma, rollout.lam, self.config.chunk
-        )
-        figures = learn(self.config, learner, self.batch, Moment(self.config.seed, self.updates, note))
-        self.updates += 1
-        self._broken = False
+        with self.under_way():
+            figures, episodes = self._update(note)
         for name, figure in figures.items():
             if not math.isfinite(figure):
                 raise TrainingError(f"{name} is {figure} in update {self.updates} (step {self.steps})")
         return {"step": self.steps, "update": self.updates, **summary(episodes), **figures}
 
-    def _pin_threads(self) -> None:
+    @contextlib.contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Around an update: one that does not come to its end leaves a run that can neither go on nor be saved."""
+        self._demand_whole()
+        self._broken = True
+        yield
+        self._broken = False
+
+    def _update(self, note: Callable[[tuple[int, ...], Batch], None] | None) -> tuple[dict[str, float], Episodes]:
+        learner, rollout = self.learner, self.config.rollout
+        self.pin_threads()
+        steps, episodes = self.collector.collect()
+        self.pin_threads()
+        self.batch, self.collector.critic_hidden = assess(
+            steps, learner, self.collector.critic_hidden, self.gamma, rollout.lam, self.config.chunk
+        )
+        figures = learn(self.config, learner, self.batch, Moment(self.config.seed, self.updates, note))
+        self.updates += 1
+        return figures, episodes
+
+    def pin_threads(self) -> None:
         """torch's threads as the run has them: another library's thread pool may have changed them under way.
 
         A sum that is cut over two threads differs from the same sum on one in its last bits.

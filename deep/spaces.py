@@ -6,6 +6,7 @@ too, beside the rest of the contract.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -67,22 +68,22 @@ class Spec:
         if len({type(space) for space in self.spaces}) > 1:
             raise InputError(f"{self.name}: action spaces of several kinds in one task: {self.spaces}")
 
-    @property
+    @functools.cached_property
     def n_agents(self) -> int:
         """n."""
         return len(self.spaces)
 
-    @property
+    @functools.cached_property
     def obs_size(self) -> int:
         """The padded observation size o."""
         return max(self.obs_sizes)
 
-    @property
+    @functools.cached_property
     def action_kind(self) -> str:
         """``discrete``, ``multi-discrete`` or ``box``."""
         return {Discrete: "discrete", MultiDiscrete: "multi-discrete", Box: "box"}[type(self.spaces[0])]
 
-    @property
+    @functools.cached_property
     def action_counts(self) -> tuple[int, ...]:
         """The padded number of choices of each action dimension; () for a box."""
         if self.action_kind == "box":
@@ -90,12 +91,12 @@ class Spec:
         rows = [(s.n,) if isinstance(s, Discrete) else s.counts for s in self.spaces if not isinstance(s, Box)]
         return tuple(max((row[k] for row in rows if k < len(row)), default=1) for k in range(max(map(len, rows))))
 
-    @property
+    @functools.cached_property
     def n_actions(self) -> int:
         """A: the last axis of ``available``; the choices of all dimensions one after another, 0 for a box."""
         return sum(self.action_counts)
 
-    @property
+    @functools.cached_property
     def action_size(self) -> int:
         """d: the padded length of an action vector (1 for ``Discrete``, whose actions have no last axis)."""
         if self.action_kind == "box":

@@ -12,12 +12,14 @@ another process writes is skipped, one that failed is reported and not tried aga
 from __future__ import annotations
 
 import copy
+import dataclasses
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from deep import side_by_side
 from deep.config import Config, as_data, from_data
 from deep.session import TrainingError
 from deep.train import resume, train
@@ -76,9 +78,53 @@ def shard(every: list[Cell], text: str) -> list[Cell]:
     return [cell for cell in every if cell.number % int(k) == int(i) - 1]
 
 
-def run(some: list[Cell], processes: int = 1) -> list[Done]:
-    """Run the cells, on that many processes with one thread each."""
-    return map_each(_run, some, executor=processes, label="sweep")
+def run(some: list[Cell], processes: int = 1, together: bool | None = None) -> list[Done]:
+    """Run the cells, on that many processes with one thread each.
+
+    Cells that differ in their seed alone are trained side by side (``deep.side_by_side``) where that is faster, or as
+    ``together`` says.
+    """
+    groups = [part for family in families(some) for part in _parts(family, processes, together)]
+    done = [one for found in map_each(_run_group, groups, executor=processes, label="sweep") for one in found]
+    place = {cell.path: number for number, cell in enumerate(some)}
+    return sorted(done, key=lambda one: place[one.path])
+
+
+def families(some: list[Cell]) -> list[list[Cell]]:
+    """The cells cut into those that differ in their seed alone."""
+    found: dict[Config, list[Cell]] = {}
+    for cell in some:
+        found.setdefault(dataclasses.replace(cell.config, seed=0), []).append(cell)
+    return list(found.values())
+
+
+def _parts(family: list[Cell], processes: int, together: bool | None) -> list[list[Cell]]:
+    """One part for each process; single cells where they are trained alone."""
+    alone = [[cell] for cell in family]
+    if together is False or len(family) == 1:
+        return alone
+    config = family[0].config
+    if together and (why := side_by_side.obstacle(config)):
+        raise InputError(f"--together: {config.algorithm} on {config.env} cannot train seeds side by side: {why}")
+    if together is None and not side_by_side.worth(config):
+        return alone
+    return [part for i in range(processes) if (part := family[i::processes])]
+
+
+def _run_group(cells: list[Cell]) -> list[Done]:
+    """Side by side what is to be done; then, one by one, what was not finished so."""
+    ready = [cell for cell in cells if _can_start(cell)] if len(cells) > 1 else []
+    if len(ready) > 1:
+        side_by_side.train([cell.config for cell in ready], [cell.path for cell in ready])
+    finished = [cell for cell in ready if rundir.status(cell.path) == "finished"]
+    return [Done(c.path, c.choices, "finished") if c in finished else _run(c) for c in cells]
+
+
+def _can_start(cell: Cell) -> bool:
+    state = rundir.status(cell.path)
+    if state == "interrupted":
+        return from_data(files.read_json(cell.path / "config.json")) == cell.config
+    return state == "absent" and not cell.path.exists()
 
 
 def seeds_of(config: Config, count: int, out: Path) -> list[Cell]:

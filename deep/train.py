@@ -29,7 +29,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ from typing import Any
 from deep import checkpoint
 from deep.config import Config, as_data, from_data
 from deep.learner import Learner
-from deep.liveness import examine_session
+from deep.liveness import Report, examine_session
 from deep.session import Session, TrainingError
 from marlcore.errors import InputError
 from marlcore.kit import files, rundir
@@ -72,8 +72,7 @@ def train(config: Config, out: Path | str | None = None, watch: Watch | None = N
         report = examine_session(session)
         if out is None:
             return _loop(session, None, watch, [])
-        with rundir.create(out, as_data(config), config.seed) as directory:
-            files.write_json(directory.file("liveness.json"), dataclasses.asdict(report))
+        with create(session, out, report) as directory:
             return _loop(session, directory, watch, [])
     finally:
         session.close()
@@ -83,17 +82,27 @@ def resume(path: Path | str, watch: Watch | None = None) -> Run:
     """Go on with an interrupted run from its last checkpoint."""
     path = Path(path)
     with rundir.resume(path) as directory:
-        config = from_data(directory.config)
-        content = checkpoint.load(path / checkpoint.NAME, as_data(config))
-        session = Session(config)
+        session = Session(from_data(directory.config))
         try:
-            with _fitting(path):
-                session.load(content["session"])
-                size = int(content["metrics_size"])
-            metrics = _cut(path / METRICS, size)
-            return _loop(session, directory, watch, metrics)
+            return _loop(session, directory, watch, restore(session, path))
         finally:
             session.close()
+
+
+def create(session: Session, out: Path | str, report: Report) -> rundir.RunDirectory:
+    """The directory of a run that begins, with what was found of it."""
+    directory = rundir.create(out, as_data(session.config), session.config.seed)
+    files.write_json(directory.file("liveness.json"), dataclasses.asdict(report))
+    return directory
+
+
+def restore(session: Session, path: Path) -> list[dict[str, Any]]:
+    """Put a session where its directory's last checkpoint is; its figures until then."""
+    content = checkpoint.load(path / checkpoint.NAME, as_data(session.config))
+    with _fitting(path):
+        session.load(content["session"])
+        size = int(content["metrics_size"])
+    return _cut(path / METRICS, size)
 
 
 def load(path: Path | str, device: str | None = None) -> Run:
@@ -121,37 +130,79 @@ def load(path: Path | str, device: str | None = None) -> Run:
 def _loop(
     session: Session, directory: rundir.RunDirectory | None, watch: Watch | None, metrics: list[dict[str, Any]]
 ) -> Run:
-    config = session.config
-    if directory is not None and not session.spec.saves:
+    def update() -> list[dict[str, Any]]:
+        return [_last_good(session, directory)]
+
+    keep_going([Going(session, directory, metrics)], update, watch)
+    path = None if directory is None else directory.path
+    return Run(session.config, path, session.steps, tuple(metrics), session.learner)
+
+
+@dataclass(frozen=True, eq=False)
+class Going:
+    """A run under way, its figures so far, and where they are kept."""
+
+    session: Session
+    directory: rundir.RunDirectory | None
+    metrics: list[dict[str, Any]]
+    report: Report | None = None
+    """What was found of it, if it begins."""
+
+
+def keep_going(
+    runs: Sequence[Going],
+    update: Callable[[], list[dict[str, Any]]],
+    watch: Watch | None = None,
+    settle: Callable[[], None] = lambda: None,
+) -> None:
+    """Update runs that stand at the same update until they end: rows, checkpoints, signals.
+
+    ``update`` gives each run's row, ``settle`` is called before they are saved.
+    """
+    first, config = runs[0].session, runs[0].session.config
+    label = f"{config.algorithm} on {config.env}" + (f", {len(runs)} seeds" if len(runs) > 1 else "")
+    with contextlib.ExitStack() as stack:
+        stopped = stack.enter_context(_interruptible())
+        records = [stack.enter_context(_record(run.directory, run.session.config, run.session)) for run in runs]
+        bar = stack.enter_context(Progress(label, total=config.updates * config.steps_per_update))
+        bar.advance(first.steps)
+        for run in runs:
+            _begin(run)
+        while first.updates < config.updates:
+            begun = time.perf_counter()
+            rows = update()
+            speed = config.steps_per_update / (time.perf_counter() - begun)
+            for run, record, row in zip(runs, records, rows, strict=True):
+                row["steps_per_second"] = speed
+                run.metrics.append(row)
+                record(row)
+                if watch is not None:
+                    watch(run.session, row)
+            bar.say(_shown(label, rows[0]))
+            bar.advance(config.steps_per_update)
+            last = first.updates >= config.updates
+            if last or stopped or first.updates % config.machine.checkpoint_every == 0:
+                settle()
+                for run in runs:
+                    if run.directory is not None:
+                        _save(run.session, run.directory)
+            if stopped and not last:
+                raise KeyboardInterrupt if stopped[0] == signal.SIGINT else SystemExit(128 + stopped[0])
+
+
+def _begin(run: Going) -> None:
+    """The first checkpoint: a run that is stopped in its first update can go on as well."""
+    session, directory = run.session, run.directory
+    if directory is None:
+        return
+    if not session.spec.saves:
         files.write_text(
             directory.file("note.txt"),
             f"{session.spec.name} cannot be saved: a resumed run goes on with episodes of another seed.\n",
             overwrite=True,
         )
-    label = f"{config.algorithm} on {config.env}"
-    bar = Progress(label, total=config.updates * config.steps_per_update)
-    with _interruptible() as stopped, _record(directory, config, session) as record, bar:
-        bar.advance(session.steps)
-        if directory is not None and not directory.resumed:
-            _save(session, directory)  # a run that is stopped in its first update can go on as well
-        while session.updates < config.updates:
-            begun = time.perf_counter()
-            row = _last_good(session, directory)
-            row["steps_per_second"] = config.steps_per_update / (time.perf_counter() - begun)
-            metrics.append(row)
-            record(row)
-            if watch is not None:
-                watch(session, row)
-            bar.say(_shown(label, row))
-            bar.advance(config.steps_per_update)
-            last = session.updates >= config.updates
-            due = last or stopped or session.updates % config.machine.checkpoint_every == 0
-            if directory is not None and due:
-                _save(session, directory)
-            if stopped and not last:
-                raise KeyboardInterrupt if stopped[0] == signal.SIGINT else SystemExit(128 + stopped[0])
-    path = None if directory is None else directory.path
-    return Run(config, path, session.steps, tuple(metrics), session.learner)
+    if not directory.resumed:
+        _save(session, directory)
 
 
 def _last_good(session: Session, directory: rundir.RunDirectory | None) -> dict[str, Any]:

@@ -149,11 +149,17 @@ def _all_entry_points() -> Any:
     return metadata.entry_points()
 
 
+@functools.cache
+def _name_of(distribution: metadata.Distribution) -> str:
+    """Its name, which is read from a file once: training asks for an algorithm at every update."""
+    return distribution.name
+
+
 def _installed(point: str) -> dict[str, Entry]:
     found: dict[str, Entry] = {}
     for entry_point in _all_entry_points().select(group=EXTENSION_POINTS[point].group):
         name, _, line = (part.strip() for part in entry_point.name.partition(SEPARATOR))
-        origin = f"{entry_point.dist.name} ({entry_point.value})" if entry_point.dist else entry_point.value
+        origin = f"{_name_of(entry_point.dist)} ({entry_point.value})" if entry_point.dist else entry_point.value
         if name in found:
             found[name] = dataclasses.replace(found[name], rivals=(*found[name].rivals, origin))
         else:

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from deep.actor import Actor
-from deep.algorithms.contract import Moment, mean_of
+from deep.algorithms.contract import Algorithm, Moment, mean_of
 from deep.distributions import Distribution
 from deep.learner import Learner
 from deep.normalise import masked_mean
@@ -43,6 +43,27 @@ class Ascent:
 
 Objective = Callable[[Tensor, Batch, Distribution], Tensor]
 """f of the ratios r (L, N, n'), the batch (whose ``advantages`` are M) and the distributions: (L, N, n')."""
+
+
+def ascending(
+    name: str, objective: Callable[[Any], Objective], options: type, *, in_turn: bool, maps: bool = True, **more: Any
+) -> Algorithm:
+    """The algorithm that ascends ``objective(options)``, its agents in turn or all at once.
+
+    ``maps`` says that the objective looks at no number, so that it can be mapped over runs.
+    """
+
+    def update(learner: Learner, batch: Batch, asked: Any, moment: Moment) -> dict[str, float]:
+        f = objective(asked)
+        if not in_turn:
+            return simultaneous(learner, batch, asked, f, moment)
+
+        def step(i: int, own: Batch) -> list[dict[str, Any]]:
+            return ascend(learner, own, [i], asked, f, moment, key=i)
+
+        return sequential(learner, batch, moment, step)
+
+    return Algorithm(name, update, options, ascent=(objective, in_turn) if maps else None, **more)
 
 
 def simultaneous(
@@ -95,25 +116,29 @@ def ascend(
     for epoch in range(ascent.epochs):
         for rows in moment.minibatches(key * ascent.epochs + epoch, batch, ascent.minibatches):
             part = batch if rows is None else batch.take(rows)
-            dist = policy_of(learner.actor, part, agents)
-            logp = dist.log_prob(part.actions)
-            r = (logp - part.logp).exp()
-            f = objective(r, part, dist)
-            gain, entropy = (masked_mean(x, part.weights) for x in (f, dist.entropy()))
-            terms = terms_of(learner.actor, part, dist, agents)
-            loss = sum(terms.values(), -(gain + ascent.entropy * entropy))
-            norm = learner.step_actor(loss, groups)
-            figures.append(
-                {
-                    "policy_loss": loss.detach(),
-                    "entropy": entropy.detach(),
-                    "ratio": masked_mean(r.detach(), part.weights),
-                    "kl": masked_mean(r.detach() - 1 - (logp - part.logp).detach(), part.weights),
-                    "gradient_norm": norm,
-                    **terms,
-                }
-            )
+            loss, found = loss_of(learner.actor, part, agents, ascent, objective)
+            figures.append({**found, "gradient_norm": learner.step_actor(loss, groups)})
     return figures
+
+
+def loss_of(
+    actor: Actor, part: Batch, agents: Sequence[int], ascent: Ascent, objective: Objective
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """What one gradient step of those agents descends, and what it reports."""
+    dist = policy_of(actor, part, agents)
+    logp = dist.log_prob(part.actions)
+    r = (logp - part.logp).exp()
+    f = objective(r, part, dist)
+    gain, entropy = (masked_mean(x, part.weights) for x in (f, dist.entropy()))
+    terms = terms_of(actor, part, dist, agents)
+    loss = sum(terms.values(), -(gain + ascent.entropy * entropy))
+    return loss, {
+        "policy_loss": loss.detach(),
+        "entropy": entropy.detach(),
+        "ratio": masked_mean(r.detach(), part.weights),
+        "kl": masked_mean(r.detach() - 1 - (logp - part.logp).detach(), part.weights),
+        **terms,
+    }
 
 
 def policy_of(actor: Actor, batch: Batch, agents: Sequence[int]) -> Distribution:

@@ -54,6 +54,11 @@ class Algorithm:
     """What the critic looks at unless the config says otherwise (``deep.critic``)."""
     kinds: tuple[str, ...] = ("discrete", "multi-discrete", "box")
     """The action spaces that it can handle."""
+    ascent: tuple[Callable[[Any], Any], bool] | None = None
+    """Of gradient steps on an objective that looks at no number: it, of the options, and whether agents take turns.
+
+    Algorithms that say so can train several seeds in one set of tensors (``deep.side_by_side``).
+    """
 
 
 def mean_of(figures: list[dict[str, Any]]) -> dict[str, float]:

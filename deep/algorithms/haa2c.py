@@ -10,28 +10,7 @@ agent that an update has moved.
 
 from __future__ import annotations
 
-from typing import Any
+from deep.algorithms.ascent import ascending
+from deep.algorithms.maa2c import OneEpoch, weighted
 
-from torch import Tensor
-
-from deep.algorithms.ascent import ascend, sequential
-from deep.algorithms.contract import Algorithm, Moment
-from deep.algorithms.maa2c import OneEpoch
-from deep.distributions import Distribution
-from deep.learner import Learner
-from deep.rollout import Batch
-
-
-def update(learner: Learner, batch: Batch, options: OneEpoch, moment: Moment) -> dict[str, float]:
-    """One update of each agent in turn."""
-
-    def objective(r: Tensor, part: Batch, dist: Distribution) -> Tensor:
-        return r * part.advantages
-
-    def step(i: int, own: Batch) -> list[dict[str, Any]]:
-        return ascend(learner, own, [i], options, objective, moment, key=i)
-
-    return sequential(learner, batch, moment, step)
-
-
-HAA2C = Algorithm("haa2c", update, OneEpoch)
+HAA2C = ascending("haa2c", weighted, OneEpoch, in_turn=True)

@@ -15,15 +15,12 @@ steps in place of the argmax, no neighbourhood. A drift that averages over the o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from deep.algorithms.ascent import Ascent, ascend, sequential
-from deep.algorithms.contract import Algorithm, Moment
+from deep.algorithms.ascent import Ascent, Objective, ascending
 from deep.distributions import Categorical, Distribution
-from deep.learner import Learner
 from deep.rollout import Batch
 from marlcore import registry
 from marlcore.errors import InputError
@@ -49,8 +46,8 @@ class Drifting(Ascent):
             raise registry.unknown("drift", self.drift, registry.names("drifts"))
 
 
-def update(learner: Learner, batch: Batch, options: Drifting, moment: Moment) -> dict[str, float]:
-    """One update of each agent in turn."""
+def drifting(options: Drifting) -> Objective:
+    """Σ_x π_θ(x)·Â(x) − D."""
     drift = registry.load("drifts", options.drift)
 
     def objective(r: Tensor, part: Batch, dist: Distribution) -> Tensor:
@@ -63,10 +60,7 @@ def update(learner: Learner, batch: Batch, options: Drifting, moment: Moment) ->
         hat = torch.where(absent, 1.0, hat)
         return hamo(hat, at.advantage, options.scale * drift(hat, at))
 
-    def step(i: int, own: Batch) -> list[dict[str, Any]]:
-        return ascend(learner, own, [i], options, objective, moment, key=i)
-
-    return sequential(learner, batch, moment, step)
+    return objective
 
 
 def step_at(part: Batch) -> Step:
@@ -77,4 +71,4 @@ def step_at(part: Batch) -> Step:
     return Step(old, M, torch.ones_like(M[..., :1]), M[..., None])
 
 
-HAML = Algorithm("haml", update, Drifting, kinds=("discrete",))
+HAML = ascending("haml", drifting, Drifting, in_turn=True, maps=False, kinds=("discrete",))

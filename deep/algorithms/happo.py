@@ -11,29 +11,7 @@ Departures: with shared parameters M counts every other agent that an update has
 
 from __future__ import annotations
 
-from typing import Any
+from deep.algorithms.ascent import ascending
+from deep.algorithms.mappo import Clipped, clipped
 
-from torch import Tensor
-
-from deep.algorithms.ascent import ascend, sequential
-from deep.algorithms.contract import Algorithm, Moment
-from deep.algorithms.mappo import Clipped
-from deep.distributions import Distribution
-from deep.learner import Learner
-from deep.rollout import Batch
-from marlcore.objectives import clipped_objective
-
-
-def update(learner: Learner, batch: Batch, options: Clipped, moment: Moment) -> dict[str, float]:
-    """One update of each agent in turn."""
-
-    def objective(r: Tensor, part: Batch, dist: Distribution) -> Tensor:
-        return clipped_objective(r, part.advantages, options.clip)
-
-    def step(i: int, own: Batch) -> list[dict[str, Any]]:
-        return ascend(learner, own, [i], options, objective, moment, key=i)
-
-    return sequential(learner, batch, moment, step)
-
-
-HAPPO = Algorithm("happo", update, Clipped)
+HAPPO = ascending("happo", clipped, Clipped, in_turn=True)

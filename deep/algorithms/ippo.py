@@ -9,7 +9,7 @@ team share the parameters of one critic (each reads its own observation) unless 
 
 from __future__ import annotations
 
-from deep.algorithms.contract import Algorithm
-from deep.algorithms.mappo import Clipped, update
+from deep.algorithms.ascent import ascending
+from deep.algorithms.mappo import Clipped, clipped
 
-IPPO = Algorithm("ippo", update, Clipped, view="own")
+IPPO = ascending("ippo", clipped, Clipped, in_turn=False, view="own")

@@ -11,13 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor
-
-from deep.algorithms.ascent import Ascent, simultaneous
-from deep.algorithms.contract import Algorithm, Moment
-from deep.distributions import Distribution
-from deep.learner import Learner
-from deep.rollout import Batch
+from deep.algorithms.ascent import Ascent, Objective, ascending
 
 
 @dataclass(frozen=True)
@@ -27,13 +21,10 @@ class OneEpoch(Ascent):
     epochs: int = 1
 
 
-def update(learner: Learner, batch: Batch, options: OneEpoch, moment: Moment) -> dict[str, float]:
-    """One update of all agents."""
-
-    def objective(r: Tensor, part: Batch, dist: Distribution) -> Tensor:
-        return r * part.advantages
-
-    return simultaneous(learner, batch, options, objective, moment)
+def weighted(options: OneEpoch) -> Objective:
+    """r·Â."""
+    del options
+    return lambda r, part, dist: r * part.advantages
 
 
-MAA2C = Algorithm("maa2c", update, OneEpoch)
+MAA2C = ascending("maa2c", weighted, OneEpoch, in_turn=False)

@@ -14,10 +14,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from deep.algorithms.ascent import Ascent, simultaneous
-from deep.algorithms.contract import Algorithm, Moment
+from deep.algorithms.ascent import Ascent, Objective, ascending
 from deep.distributions import Distribution
-from deep.learner import Learner
 from deep.rollout import Batch
 from marlcore.objectives import clipped_objective
 
@@ -30,13 +28,13 @@ class Clipped(Ascent):
     """ε (Schulman et al., 2017)."""
 
 
-def update(learner: Learner, batch: Batch, options: Clipped, moment: Moment) -> dict[str, float]:
-    """One update of all agents."""
+def clipped(options: Clipped) -> Objective:
+    """min(r·Â, clip(r, 1±ε)·Â)."""
 
     def objective(r: Tensor, part: Batch, dist: Distribution) -> Tensor:
         return clipped_objective(r, part.advantages, options.clip)
 
-    return simultaneous(learner, batch, options, objective, moment)
+    return objective
 
 
-MAPPO = Algorithm("mappo", update, Clipped)
+MAPPO = ascending("mappo", clipped, Clipped, in_turn=False)

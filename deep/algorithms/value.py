@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from deep.algorithms.contract import Moment, mean_of
+from deep.critic import Critic
 from deep.learner import Learner
 from deep.normalise import masked_mean
 from deep.rollout import Batch
 
-_KEY = 2**16
+KEY = 2**16
 """Minibatches of the critic are cut by draws of their own."""
 
 
@@ -44,19 +45,24 @@ def fit(learner: Learner, batch: Batch, value: Value, moment: Moment) -> dict[st
     targets = learner.normaliser.normalise(batch.returns)
     figures = []
     for epoch in range(value.epochs):
-        for rows in moment.minibatches(_KEY + epoch, batch, value.minibatches):
+        for rows in moment.minibatches(KEY + epoch, batch, value.minibatches):
             part, y = (batch, targets) if rows is None else (batch.take(rows), targets[:, rows])
-            v, _ = learner.critic(part.critic_inputs, part.critic_hidden, part.starts)
-            loss = masked_mean(value_loss(v, part.values, y, value.clip, value.huber), part.critic_weights)
-            terms = {}
-            if learner.critic.scheme.regularised:
-                # a value is the mean of a unit normal, whose KL is e²/2
-                kl = masked_mean((v - part.values) ** 2 / 2, part.critic_weights)
-                terms = learner.critic.scheme.terms(kl, part.critic_weights)
-            norm = learner.step_critic(sum(terms.values(), loss))
-            named = {f"value_{name}": term for name, term in terms.items()}
-            figures.append({"value_loss": loss.detach(), "value_gradient_norm": norm, **named})
+            loss, found = loss_of(learner.critic, part, y, value)
+            figures.append({**found, "value_gradient_norm": learner.step_critic(loss)})
     return mean_of(figures)
+
+
+def loss_of(critic: Critic, part: Batch, targets: Tensor, value: Value) -> tuple[Tensor, dict[str, Tensor]]:
+    """What one gradient step of the critic descends, and what it reports."""
+    v, _ = critic(part.critic_inputs, part.critic_hidden, part.starts)
+    loss = masked_mean(value_loss(v, part.values, targets, value.clip, value.huber), part.critic_weights)
+    terms = {}
+    if critic.scheme.regularised:
+        # a value is the mean of a unit normal, whose KL is e²/2
+        kl = masked_mean((v - part.values) ** 2 / 2, part.critic_weights)
+        terms = critic.scheme.terms(kl, part.critic_weights)
+    named = {f"value_{name}": term for name, term in terms.items()}
+    return sum(terms.values(), loss), {"value_loss": loss.detach(), **named}
 
 
 def value_loss(v: Tensor, old: Tensor, target: Tensor, clip: float, width: float) -> Tensor:

@@ -56,6 +56,8 @@ class Command:
     """Of a sweep the cells of shard i/k only."""
     processes: int = 1
     """How many runs of a sweep, or seeds, go at once, each on one thread."""
+    together: bool | None = None
+    """Train the seeds of one config in one set of tensors; where that is faster unless given."""
     json: bool = False
     """Print JSON instead of a table."""
     rollout: Rollout = field(default_factory=Rollout)
@@ -78,7 +80,7 @@ def main(argv: Sequence[str]) -> int:
         asked = parse(*words, default=_tuned(own, name, asked.env))
     given = [word for word in rest if word.startswith("--")]
     if asked.config is not None:
-        _alone("--config", name, given, ("--seeds", "--processes", "--out"))
+        _alone("--config", name, given, ("--seeds", "--processes", "--together", "--out"))
     if asked.resume is not None:
         _alone("--resume", name, given)
     try:
@@ -136,12 +138,12 @@ def _many(name: str, asked: Any, given: list[str]) -> int:
     if asked.seeds < 1 or asked.processes < 1:
         raise InputError(f"--seeds and --processes must be at least 1, not {asked.seeds} and {asked.processes}")
     if asked.sweep is not None:
-        _alone("--sweep", name, given, ("--shard", "--processes", "--out"))
+        _alone("--sweep", name, given, ("--shard", "--processes", "--together", "--out"))
         some = sweep.shard(sweep.cells(asked.sweep, asked.out or Path("runs") / asked.sweep.stem), asked.shard)
     else:
         config = _config(name, asked)
         some = sweep.seeds_of(config, asked.seeds, asked.out or default_directory(config, seed=False))
-    done = sweep.run(some, asked.processes)
+    done = sweep.run(some, asked.processes, asked.together)
     rows = [{**one.choices, "outcome": one.outcome, "run": one.path, "message": one.message} for one in done]
     emit({"runs": done}, table(rows), as_json=asked.json)
     return int(any(one.outcome == "failed" for one in done))

@@ -52,4 +52,4 @@ def make(task: str, batch: int, device: torch.device, seed: int, first: int = 0,
     return WorkerEnvironment(name, single.make, arguments, batch, device, seed, first, reward="mean", **own)
 
 
-FAMILY = Family(make, lambda: TASKS, ("Hopper-3x1?workers=1",))
+FAMILY = Family(make, lambda: TASKS, ("Hopper-3x1?workers=1",), apart=True)

@@ -50,4 +50,5 @@ FAMILY = Family(
     make,
     lambda: TASKS,
     ("mpe2.simple_speaker_listener_v4?workers=2&limit=9",),
+    apart=True,
 )

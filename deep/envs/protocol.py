@@ -135,6 +135,8 @@ class Family:
     """The tasks that are known by name (any other may work as well: a file, a parameter)."""
     examples: tuple[str, ...]
     """The tasks that the conformance suite runs."""
+    apart: bool = False
+    """Whether copies live in processes of their own."""
 
 
 def check_actions(spec: Spec, actions: Tensor, available: Tensor) -> None:

@@ -50,6 +50,7 @@ class Copies:
         self._singles = [make(*arguments) for _ in range(count)]
         self._spec = self._singles[0].spec
         self._start = start
+        self._own_choices = self._mask(0, View([], np.empty(0)), np.ones(self._spec.n_agents, dtype=bool))
         self._age = [0] * count
         self._played: list[list[np.ndarray]] = [[] for _ in range(count)]
 
@@ -131,13 +132,15 @@ class Copies:
         self._look(c, view, self._memory[f"obs{slot}"], self._memory[f"state{slot}"])
         alive = self._memory[f"alive{slot}"][b]
         alive[:] = True if view.alive is None else view.alive
-        self._memory[f"available{slot}"][b] = self._mask(c, view, alive)
+        masked = view.available is not None and any(own is not None for own in view.available)
+        plain = not masked and bool(alive.all())
+        self._memory[f"available{slot}"][b] = self._own_choices if plain else self._mask(c, view, alive)
 
     def _look(self, c: int, view: View, obs: np.ndarray, state: np.ndarray) -> None:
         """The observations and the state into their rows, zeros beyond each agent's own size."""
         b = self._start + c
-        obs[b] = 0
         for i, (own, size) in enumerate(zip(view.obs, self._spec.obs_sizes, strict=True)):
+            obs[b, i, 0 if own is None else size :] = 0
             if own is None:
                 continue
             if own.shape != (size,):

@@ -59,6 +59,7 @@ class Worker:
 
         handle, name = tempfile.mkstemp(prefix="marlcore-worker-")
         self._crash, self._words = Path(name), os.fdopen(handle, errors="replace")
+        self._named = True
         self._connection, theirs = get_context("spawn").Pipe()
         # by value only what no import finds, so the process loads no more than the object needs
         self.process = spawn(_serve, theirs, cloudpickle.dumps((make, arguments)), name)
@@ -82,8 +83,10 @@ class Worker:
             raise InputError(value)
         if kind == "failed":
             raise LostWorkerError(self._end(f"failed\n{value.strip()}"))
-        if sys.platform != "win32":  # the worker has it open, so nothing is left behind if this process is killed
+        if self._named and sys.platform != "win32":
+            # the worker has it open, so nothing is left behind if this process is killed
             self._crash.unlink(missing_ok=True)
+            self._named = False
         return value
 
     def close(self) -> None:

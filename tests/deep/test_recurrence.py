@@ -150,6 +150,25 @@ def test_a_product_can_be_differentiated_again(monkeypatch):
     assert torch.autograd.gradgradcheck(product, inputs)
 
 
+@pytest.mark.parametrize("dims", [(0, 0, 0), (0, None, None), (None, 1, 0)], ids=str)
+def test_products_mapped_over_runs_are_those_of_each_run(dims):
+    g, (r, a, b), runs = generator(5), (256, 64, 96), 3
+    shapes = [list(s) for s in ((r, a), (a, b), (b,))]
+    for shape, dim in zip(shapes, dims, strict=True):
+        if dim is not None:
+            shape.insert(dim, runs)
+    inputs = [torch.randn(shape, generator=g).requires_grad_() for shape in shapes]
+    found = torch.func.vmap(product, dims)(*inputs)
+    each = [
+        product(*(x if d is None else x.select(d, k) for x, d in zip(inputs, dims, strict=True))) for k in range(runs)
+    ]
+    assert (found - torch.stack(each)).abs().max() < 1e-4
+    ours = torch.autograd.grad(found.square().sum(), inputs)
+    theirs = torch.autograd.grad(sum(one.square().sum() for one in each), inputs)
+    for mine, other in zip(ours, theirs, strict=True):
+        assert (mine - other).abs().max() < 1e-5 * other.abs().max()
+
+
 def test_small_products_and_other_types_stay_with_torch():
     for x, W in ((torch.ones(8, 8), torch.ones(8, 8)), (torch.ones(512, 64).double(), torch.ones(64, 64).double())):
         made = product(x.requires_grad_(), W)
