@@ -3,7 +3,7 @@
 A directory is what a single run leaves: its rows, its checkpoints, its status; it is resumed, evaluated and extended as
 one. ``steps_per_second`` counts this run's steps alone. SIGINT and SIGTERM finish the update and save all runs.
 
-What goes wrong in one run (bad input, a number that is none) stops all at their last checkpoints as interrupted ones:
+What goes wrong in one run (bad input, a number that is none, a full disk) stops all at their last checkpoints as interrupted ones:
 each can go on alone, and the one at fault then fails by itself with its own message. ``deep.sweep`` does just that.
 """
 
@@ -46,7 +46,7 @@ def train(configs: Sequence[Config], paths: Sequence[Path]) -> None:
                 going.append(_start(stack, session, path, going))
             for number in sorted({run.session.updates for run in going}):
                 _train([run for run in going if run.session.updates == number])
-        except (TrainingError, InputError) as error:
+        except (TrainingError, InputError, OSError) as error:
             raise _ApartError from error
 
 
