@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from deep import actor, algorithms, liveness, networks, sharing, train
-from deep.algorithms import ascent, happo
+from deep.algorithms import ascent, mappo
 from deep.algorithms.value import Value
 from deep.config import Config, Network, Rollout
 from deep.liveness import (
@@ -222,7 +222,7 @@ def test_dead_agents_that_count(monkeypatch):
 
 
 def test_a_clip_that_clips_nothing(monkeypatch):
-    monkeypatch.setattr(happo, "clipped_objective", lambda r, M, epsilon: r * M)
+    monkeypatch.setattr(mappo, "clipped_objective", lambda r, M, epsilon: r * M)
     assert dead("happo") == "ratio clip is switched on and changes nothing in: update"
 
 
