@@ -61,7 +61,7 @@ class VMAS(Environment):
         name = options.name("vmas", task, given)
         read = options.Reader(name, given)
         continuous = read.choice("actions", ("continuous", "discrete")) == "continuous"
-        limit, self._reward = read.integer("limit", LIMIT, 1), read.choice("reward", ("own", "sum", "mean"))
+        self._limit, self._reward = read.integer("limit", LIMIT, 1), read.choice("reward", ("own", "sum", "mean"))
         theirs = {key: literal(text) for key, text in read.rest().items()}
         self.batch, self.device, self.seed, self.first = batch, device, seed, first
         self._env = _make(name, task, batch, device, continuous, theirs)
@@ -72,7 +72,7 @@ class VMAS(Environment):
             obs_sizes=sizes,
             state_size=sum(sizes),
             spaces=tuple(_space(self._env.get_agent_action_space(agent), name) for agent in agents),
-            episode_limit=limit,
+            episode_limit=self._limit,
             team=self._reward != "own",
             saves=False,
             agent_names=tuple(agent.name for agent in agents),
@@ -100,7 +100,7 @@ class VMAS(Environment):
         with self._generators():
             self._env.seed(self._word(self.first, self._clock, STEP))
             seen, rewards, terminated, _, _ = self._env.step(self._split(actions))
-            truncated = (self._age >= self.spec.episode_limit) & ~terminated
+            truncated = (self._age >= self._limit) & ~terminated
             done = terminated | truncated
             obs = [_flat(part) for part in seen]
             final = None
