@@ -43,6 +43,7 @@ from deep.envs.protocol import (
     Spec,
     Timestep,
     check_actions,
+    check_seed,
     full_mask,
 )
 from marlcore import registry, streams
@@ -83,7 +84,7 @@ class VMAS(Environment):
 
     def reset(self, seed: int | None = None) -> Timestep:
         """Every copy at the start of its first episode."""
-        self.seed, self._clock = self.seed if seed is None else seed, 0
+        self.seed, self._clock = self.seed if seed is None else check_seed(seed), 0
         self._age = torch.zeros(self.batch, dtype=torch.int64, device=self.device)
         self._episodes = [0] * self.batch
         with self._generators():

@@ -53,6 +53,8 @@ def test_bad_actions_name_agent_and_battle():
         env.step(actions)
     with pytest.raises(InputError, match=r"shape \(3, 3\) where \(4, 3\)"):
         env.step(actions[:3])
+    with pytest.raises(InputError, match="what was saved has no c: it is of another environment"):
+        envs.make("skirmish:3m").load({"seed": 1})
     with pytest.raises(InputError, match="does not fit"):
         envs.make("skirmish:3m", batch=3).load(env.save())
 
