@@ -47,7 +47,7 @@ def cases() -> list[Case]:
     ]
     absent = peer.missing("jaxmarl")
     for name in ("3m", "2s3z", "5m_vs_6m"):
-        job = peer.Peer(Path(__file__).with_name("_smax.py"), "random_play", name, SMAX_BATCH, STEPS)
+        job = peer.Peer(Path(__file__).parent / "peers" / "smax_random.py", "random_play", name, SMAX_BATCH, STEPS)
         case = Case(f"SMAX {name}", job, SMAX_BATCH * STEPS, "env steps", peer=True, group=name, absent=absent)
         found.append(case)
     return found

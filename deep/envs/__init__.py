@@ -15,6 +15,7 @@ from deep.envs.protocol import (
     Space,
     Spec,
     Timestep,
+    check_seed,
     random_actions,
 )
 from marlcore import registry
@@ -46,8 +47,7 @@ def make(
     parts = parse(name)
     if batch < 1:
         raise InputError(f"batch must be at least 1, not {batch}")
-    if not 0 <= seed < 2**63:
-        raise InputError(f"seed must be in [0, 2⁶³), not {seed}")
+    check_seed(seed)
     family = registry.load("environments", parts.family)
     return family.make(parts.task, batch, _device(device), seed, first, **dict(parts.options))
 

@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 
 from deep.envs import draws, options
-from deep.envs.protocol import Discrete, Environment, Family, Final, Spec, Timestep, check_actions
+from deep.envs.protocol import Discrete, Environment, Family, Final, Spec, Timestep, check_actions, check_seed
 from marlcore import io, library
 from marlcore.compiled import compiled
 from marlcore.errors import InputError
@@ -94,7 +94,7 @@ class GameEnvironment(Environment):
 
     def reset(self, seed: int | None = None) -> Timestep:
         """Every copy in a state of d, at step 0."""
-        self.seed = self.seed if seed is None else seed
+        self.seed = self.seed if seed is None else check_seed(seed)
         self.count = 0
         self.age = torch.zeros(self.batch, dtype=torch.int64, device=self.device)
         self.state = self._draw_start()

@@ -55,6 +55,7 @@ __all__ = [
     "Timestep",
     "bounds",
     "check_actions",
+    "check_seed",
     "full_mask",
     "random_actions",
 ]
@@ -191,6 +192,13 @@ def bounds(spec: Spec, device: torch.device | str = "cpu") -> tuple[Tensor, Tens
     low = [[*box.low, *[-math.inf] * (size - len(box.low))] for box in boxes]
     high = [[*box.high, *[math.inf] * (size - len(box.high))] for box in boxes]
     return torch.tensor(low, device=device), torch.tensor(high, device=device)
+
+
+def check_seed(seed: int) -> int:
+    """The seed; one that the streams cannot take is refused."""
+    if not 0 <= seed < 2**63:
+        raise InputError(f"seed must be in [0, 2⁶³), not {seed}")
+    return seed
 
 
 def full_mask(spec: Spec, batch: int, device: torch.device | str = "cpu") -> Tensor:

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deep.envs.protocol import Discrete, Environment, Family, Final, Spec, Timestep, check_actions
+from deep.envs.protocol import Discrete, Environment, Family, Final, Spec, Timestep, check_actions, check_seed
 from deep.envs.skirmish import maps
 from marlcore import streams
 from marlcore.errors import InputError
@@ -60,7 +60,7 @@ class StarCraft(Environment):
         """Every game from its first episode: the games are started anew, since a running one cannot be seeded."""
         if not self._fresh or (seed is not None and seed != self.seed):
             self.close()
-            self._open(self.seed if seed is None else seed)
+            self._open(self.seed if seed is None else check_seed(seed))
             self._t = self._first_step()
             self._fresh = True
         return self._t

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from deep.envs.protocol import Discrete, Environment, Family, Final, Spec, Timestep, check_actions
+from deep.envs.protocol import Discrete, Environment, Family, Final, Spec, Timestep, check_actions, check_seed
 from marlcore import registry
 from marlcore.errors import InputError
 
@@ -48,7 +48,7 @@ class SMAX(Environment):
 
     def reset(self, seed: int | None = None) -> Timestep:
         """Every copy at the start of its first episode."""
-        self.seed, self._clock = self.seed if seed is None else seed, 0
+        self.seed, self._clock = self.seed if seed is None else check_seed(seed), 0
         self._state, shown = self._reset(self._keys(), self._numbers())
         return self._timestep(shown, None)
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from deep.envs import draws
-from deep.envs.protocol import Environment, Final, Spec, Timestep, check_actions, full_mask
+from deep.envs.protocol import Environment, Final, Spec, Timestep, check_actions, check_seed, full_mask
 from marlcore.errors import InputError
 
 World = dict[str, Tensor]
@@ -58,7 +58,7 @@ class TensorEnvironment(Environment):
 
     def reset(self, seed: int | None = None) -> Timestep:
         """Every copy at the start of its first episode."""
-        self.seed = self.seed if seed is None else seed
+        self.seed = self.seed if seed is None else check_seed(seed)
         self.count = 0
         self.age = torch.zeros(self.batch, dtype=torch.int64, device=self.device)
         self.world = self.begin(self._uniform(BEGIN))

@@ -33,7 +33,7 @@ import torch
 from torch import Tensor
 
 from deep.envs.options import Reader
-from deep.envs.protocol import Environment, Final, Timestep, check_actions
+from deep.envs.protocol import Environment, Final, Timestep, check_actions, check_seed
 from deep.worker.copies import SLOTS, Copies, layout
 from deep.worker.single import Single
 from marlcore.errors import InputError
@@ -91,7 +91,7 @@ class WorkerEnvironment(Environment):
     def reset(self, seed: int | None = None) -> Timestep:
         """Every copy at the start of its first episode."""
         with self._whole():
-            self.seed = self.seed if seed is None else seed
+            self.seed = self.seed if seed is None else check_seed(seed)
             self._episodes[:] = 0
             self._slot = (self._slot + 1) % SLOTS
             for w, worker in enumerate(self._workers):

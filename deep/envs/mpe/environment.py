@@ -24,6 +24,7 @@ from deep.envs.protocol import (
     Spec,
     Timestep,
     check_actions,
+    check_seed,
     full_mask,
 )
 from marlcore import registry
@@ -86,7 +87,7 @@ class MpeEnvironment(Environment):
 
     def reset(self, seed: int | None = None) -> Timestep:
         """Every copy at the start of its first episode."""
-        self.seed = self.seed if seed is None else seed
+        self.seed = self.seed if seed is None else check_seed(seed)
         self.count = 0
         loops.begin_copies(self.seed, self.first, 0, self._scenario.landmarks, self._world)
         return self._fresh()

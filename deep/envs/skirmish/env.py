@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deep.envs.protocol import Discrete, Environment, Family, Final, Spec, Timestep, check_actions
+from deep.envs.protocol import Discrete, Environment, Family, Final, Spec, Timestep, check_actions, check_seed
 from deep.envs.skirmish import fields, maps
 from deep.envs.skirmish.layout import layout
 from marlcore.errors import InputError
@@ -72,7 +72,7 @@ class Skirmish(Environment):
 
     def reset(self, seed: int | None = None) -> Timestep:
         """Every copy at the start of its first episode."""
-        self.seed = self.seed if seed is None else seed
+        self.seed = self.seed if seed is None else check_seed(seed)
         self._engine.start_all(self._battles, self._scene, self._shown, self.seed, self.first)
         self._reward.zero_()
         self._outcome.zero_()
@@ -93,6 +93,8 @@ class Skirmish(Environment):
 
     def load(self, saved: Mapping[str, Any]) -> Timestep:
         """Go on from there."""
+        if missing := {"seed", *SAVED} - saved.keys():
+            raise InputError(f"{self.spec.name}: what was saved has no {min(missing)}: it is of another environment")
         for name in SAVED:
             if saved[name].shape != getattr(self, name).shape:
                 raise InputError(

@@ -94,22 +94,29 @@ def start_battle(f, k, c, g, table, types, starts, sizes, values, seed, stream):
 @scalar
 def _draw_teams(k, n, m, race, seed, stream, episode):
     """SMACv2's weighted teams: the enemies are the allies' types again, and what they have more is drawn too."""
-    for i in range(max(n, m)):
-        u = uniform32(seed, stream, episode, RESET + i)
-        kind = _type_of(race, 2)
-        if u < _FIRST:
-            kind = _type_of(race, 0)
-        elif u < _SECOND:
-            kind = _type_of(race, 1)
-        if i < n:
-            k[TYPE, i] = kind
-        if i < m:
-            k[TYPE, n + i] = kind
-    _not_alone(k, 0, n, race)
+    _draw_team(k, 0, n, 0, race, seed, stream, episode)
     for i in range(min(n, m)):
         k[TYPE, n + i] = k[TYPE, i]
     if m > n:
-        _not_alone(k, 2 * n, n + m, race)
+        _draw_team(k, 2 * n, n + m, n, race, seed, stream, episode)
+
+
+@scalar
+def _draw_team(k, first, end, draw, race, seed, stream, episode):
+    """Units first, …, end − 1, again until they are not all medivacs or banelings (``exception_unit_types``)."""
+    fights = False
+    while not fights:
+        draw += RESET
+        for i in range(first, end):
+            u = uniform32(seed, stream, episode, draw + i - first)
+            kind = _type_of(race, 2)
+            if u < _FIRST:
+                kind = _type_of(race, 0)
+            elif u < _SECOND:
+                kind = _type_of(race, 1)
+            k[TYPE, i] = kind
+            if kind != _MEDIVAC and kind != _BANELING:
+                fights = True
 
 
 @scalar
@@ -120,15 +127,6 @@ def _type_of(race, place):
     if race == 2:
         return np.int32(3) if place == 0 else np.int32(4) if place == 1 else np.int32(5)
     return np.int32(6) if place == 0 else np.int32(8) if place == 1 else np.int32(7)
-
-
-@scalar
-def _not_alone(k, first, end, race):
-    """A team of medivacs or banelings alone gets one unit of its race's first type."""
-    for i in range(first, end):
-        if k[TYPE, i] != _MEDIVAC and k[TYPE, i] != _BANELING:
-            return
-    k[TYPE, first] = _type_of(race, 0)
 
 
 @scalar
@@ -161,13 +159,14 @@ def _draw_places(f, g, n, m, seed, stream, episode):
 def _surround(f, n, m, seed, stream, episode, at):
     """One to four groups of enemies on different diagonals, each at a random distance; everyone in a random group."""
     groups = 1 + np.int64(uniform32(seed, stream, episode, at + 1) * np.float32(4.0))
-    turn = np.int64(uniform32(seed, stream, episode, at + 2) * np.float32(4.0))
+    first = np.int64(uniform32(seed, stream, episode, at + 2) * np.float32(4.0))
+    order = np.int64(uniform32(seed, stream, episode, at + 7) * np.float32(6.0))
     for group in range(groups):
         count = 0
         for i in range(m):
             if _group_of(groups, i, seed, stream, episode, at) == group:
                 count += 1
-        corner = (turn + group) % 4
+        corner = _corner(group, first, order)
         u = uniform32(seed, stream, episode, at + 3 + group)
         # from 2 before the middle to the corner, as far as the crowd stays on the map
         away = np.float32(2.0) + u * (_MIDDLE - np.float32(4.0))
@@ -178,6 +177,17 @@ def _surround(f, n, m, seed, stream, episode, at):
             if _group_of(groups, i, seed, stream, episode, at) == group:
                 _in_crowd(f, n + i, place, count, x, y)
                 place += 1
+
+
+@scalar
+def _corner(group, first, order):
+    """The group-th of the four corners in one of their 24 orders: ``first`` of 4, then ``order`` of 6."""
+    second = (first + 1 + order % 3) % 4
+    third, fourth = np.int64(-1), np.int64(-1)
+    for corner in range(4):
+        if corner != first and corner != second:
+            third, fourth = (corner, third) if third < 0 or order >= 3 else (third, corner)
+    return first if group == 0 else second if group == 1 else third if group == 2 else fourth
 
 
 @scalar

@@ -6,9 +6,9 @@
 Times are in seconds of the game's "faster" clock, which counts 22.4 loops a second; lengths are map units; ranges are
 measured from edge to edge, as the game does.
 
-Sources, for every row: Liquipedia's unit pages for patch 4.10 (the unit boxes: defence, attributes, damage, cooldown,
-range, speed, collision size, sight), and a second list, "StarCraft II LotV units" at sheet.shiar.nl/sc/lotv, whose
-health, shield, armour, damage, range and speed agree where the two patches do. The constants of single rules are beside
+Sources, for every row: Liquipedia's unit pages (the unit boxes: defence, attributes, damage, cooldown, range, speed,
+collision size, sight), and what the game says through its API, collected in Dentosal/sc2-techtree. docs/skirmish.md has
+the second list, a test compares the two, and the page says where they differ. The constants of single rules are beside
 the field that holds them.
 """
 
@@ -128,7 +128,7 @@ UNITS: tuple[Unit, ...] = (
         cooldown_scale=10,
     ),
     Unit(
-        *("spine_crawler", 300, 0, 2, 25, 1, 1.32, 7, 0.0, 2.0, 11),
+        *("spine_crawler", 300, 0, 2, 25, 1, 1.32, 7, 0.0, 2.25, 11),
         armoured=True,
         bonus_armoured=5,
         regeneration=ZERG_RATE,

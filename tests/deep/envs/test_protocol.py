@@ -64,6 +64,14 @@ def test_every_family_keeps_the_contract(family):
     conformance.check("environments", family)
 
 
+@pytest.mark.parametrize("name", ["game:climbing", "mpe:simple_spread", "dispersion:line", "skirmish:3m"])
+@pytest.mark.parametrize("seed", [-1, 2**63, 2**70], ids=["negative", "just-too-large", "too-large"])
+def test_a_seed_that_no_stream_takes_is_refused_at_a_reset_too(name, seed):
+    env = envs.make(name)
+    with pytest.raises(InputError, match=r"seed must be in \[0, 2⁶³\), not"):
+        env.reset(seed)
+
+
 class Spec1:
     """Specs of each action kind, padded."""
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from deep import envs
-from deep.commands import watch
+from deep.commands import train, watch
 from deep.envs.skirmish import fields, maps, policies, render
 from deep.envs.skirmish.env import Skirmish
 from deep.envs.skirmish.film import Recorder
@@ -53,6 +53,8 @@ def test_bad_actions_name_agent_and_battle():
         env.step(actions)
     with pytest.raises(InputError, match=r"shape \(3, 3\) where \(4, 3\)"):
         env.step(actions[:3])
+    with pytest.raises(InputError, match="what was saved has no c: it is of another environment"):
+        envs.make("skirmish:3m").load({"seed": 1})
     with pytest.raises(InputError, match="does not fit"):
         envs.make("skirmish:3m", batch=3).load(env.save())
 
@@ -145,6 +147,29 @@ def test_random_teams_keep_smacv2s_rules():
         assert len({getattr(unit, kind) for unit in UNITS}) > 1
 
 
+def test_a_team_that_cannot_fight_is_drawn_again():
+    # the one enemy more of 10 against 11 is a team of its own: a medivac would be alone, so the other types share it
+    env = Skirmish("terran_10_vs_11", 1500, CPU, 4)
+    more = env.k[:, fields.TYPE, 20].numpy()
+    shares = [(more == INDEX[name]).mean() for name in ("marine", "marauder", "medivac")]
+    assert shares[2] == 0
+    assert np.allclose(shares[:2], 0.5, atol=5 * np.sqrt(0.25 / 1500))
+
+
+def test_surrounding_groups_come_from_any_of_the_corners():
+    # two groups of 4 corners without replacement are opposite in 1 of 3 draws; every corner is as likely
+    env = Skirmish("protoss_5_vs_5", 3000, CPU, 4)
+    x, y = env.f[:, fields.X].numpy(), env.f[:, fields.Y].numpy()
+    surrounded = (np.abs(x[:, :5] - 16) < 4).all(1) & (np.abs(y[:, :5] - 16) < 4).all(1)
+    corner = np.where(x[:, 5:] > 16, 1, 0) + np.where(y[:, 5:] > 16, 2, 0)
+    used = np.stack([(corner == c).any(1) for c in range(4)], 1)[surrounded]
+    assert np.ptp(used.mean(0)) < 0.08
+    pairs = used[used.sum(1) == 2]
+    opposite = (pairs[:, 0] & pairs[:, 3]) | (pairs[:, 1] & pairs[:, 2])
+    assert len(pairs) > 300
+    assert abs(opposite.mean() - 1 / 3) < 5 * np.sqrt(2 / 9 / len(pairs))
+
+
 def run(threads, name, batch, steps=40):
     before = numba.get_num_threads()
     numba.set_num_threads(threads)
@@ -233,6 +258,20 @@ def test_a_film_shows_the_whole_battle(tmp_path, capsys, monkeypatch):
         watch.main(["nobody"])
     with pytest.raises(InputError, match="only battles"):
         watch.main(["random", "--env", "game:climbing"])
+
+
+def test_a_training_runs_policy_is_filmed_on_its_own_battle(tmp_path, capsys):
+    run = str(tmp_path / "run")
+    short = ["--steps", "64", "--rollout.copies", "2", "--rollout.length", "16", "--network.hidden", "8"]
+    assert train.main(["mappo", "--env", "skirmish:3m", *short, "--out", run, "--json"]) == 0
+    capsys.readouterr()
+    assert watch.main([run, "--out", str(tmp_path / "film"), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["env"], said["who"]) == ("skirmish:3m", "run")
+    assert said["outcome"] in ("won", "lost", "out of time")
+    assert len(list((tmp_path / "film").glob("*.png"))) == said["frames"] == said["steps"] + 1
+    with pytest.raises(InputError, match="was trained on skirmish:3m and does not fit skirmish:8m"):
+        watch.main([run, "--env", "skirmish:8m", "--out", str(tmp_path / "other")])
 
 
 def test_a_picture_has_units_where_they_are(tmp_path):

@@ -216,7 +216,7 @@ def test_an_attacker_walks_until_its_weapon_reaches_edge_to_edge():
     for _ in range(40):
         arena.step(6)
         arena.f[fields.HP, 0] = 45
-    assert 20 - arena.place(0)[0] == pytest.approx(5 + 0.375 + 1.0, abs=0.05)
+    assert 20 - arena.place(0)[0] == pytest.approx(5 + 0.375 + unit("spine_crawler").diameter / 2, abs=0.05)
 
 
 def test_bodies_are_pushed_apart_and_buildings_stay():

@@ -1,4 +1,4 @@
-"""SMAX with random play, for the benchmark ``skirmish``: it runs where jaxmarl 0.2 is and this project is not."""
+"""SMAX with random play: the peer of the benchmark ``skirmish``, run by a Python that has jaxmarl 0.2."""
 
 # pyright: reportMissingImports=false
 
