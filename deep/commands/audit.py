@@ -66,8 +66,10 @@ def main(argv: Sequence[str]) -> int:
         raise InputError("--game is missing: for example --game climbing")
     if asked.out is not None and asked.out.exists():
         raise InputError(f"{asked.out} exists and is not overwritten: give another name")
-    if asked.updates < 1:
-        raise InputError(f"--updates must be at least 1, not {asked.updates}")
+    if asked.out is not None and not asked.out.absolute().parent.is_dir():
+        raise InputError(f"{asked.out} cannot be written: there is no directory {asked.out.absolute().parent}")
+    if asked.updates < 1 or asked.rows < 1:
+        raise InputError(f"--updates and --rows must be at least 1, not {asked.updates} and {asked.rows}")
     parts = {f: getattr(asked, f) for f in ("sharing", "seed", "rollout", "network", "optimiser", "value", "machine")}
     steps = asked.updates * asked.rollout.copies * asked.rollout.length
     config = Config(name, f"game:{asked.game}", steps=steps, options=asked.options, **parts)
@@ -80,8 +82,8 @@ def main(argv: Sequence[str]) -> int:
     result = as_data(done)
     if asked.out is not None:
         files.write_json(asked.out, result)
-    every = max(1, len(done.rows) // max(asked.rows, 1))
-    shown = [{key: row[key] for key in SHOWN} for row in done.rows[every - 1 :: every]]
+    every = -(-len(done.rows) // asked.rows)
+    shown = [{key: row[key] for key in SHOWN} for row in done.rows[(len(done.rows) - 1) % every :: every]]
     emit(result, table(shown), table([done.summary()]), as_json=asked.json)
     return 0
 
