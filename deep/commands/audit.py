@@ -5,16 +5,15 @@ The options are those of ``marlcore train``; the defaults suit a small game (200
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deep import algorithms
 from deep.algorithms.value import Value
 from deep.audit import Audit, audit
+from deep.commands.options import algorithm_of, with_options
 from deep.config import Config, Machine, Network, Rollout
 from deep.learner import Optimiser
 from deep.session import TrainingError
@@ -56,12 +55,9 @@ class Command:
 
 def main(argv: Sequence[str]) -> int:
     """Run the command."""
-    name, rest = ("happo", argv) if not argv or argv[0].startswith("-") else (argv[0], argv[1:])
-    kind = algorithms.load(name).options
-    own = dataclasses.make_dataclass(
-        "Options", [("options", kind, field(default_factory=kind))], bases=(Command,), frozen=True
-    )
-    asked: Any = parse(own, rest, "marlcore audit", "Train on an exact game, held against exact values.", EXAMPLE)
+    name, rest = algorithm_of(argv)
+    purpose = "Train on an exact game, held against exact values."
+    asked: Any = parse(with_options(Command, name), rest, "marlcore audit", purpose, EXAMPLE)
     if not asked.game:
         raise InputError("--game is missing: for example --game climbing")
     if asked.out is not None and asked.out.exists():
