@@ -159,7 +159,8 @@ def _small(config: Config) -> Config:
         value=dataclasses.replace(config.value, epochs=1, minibatches=1),
         machine=dataclasses.replace(config.machine, device="cpu"),
     )
-    few = {"epochs": 1, "minibatches": 1, "iterations": 1, "tries": 30}
+    # a few tries that come near at once, in place of many
+    few = {"epochs": 1, "minibatches": 1, "iterations": 1, "tries": 8, "alpha": 0.3}
     own = {name: count for name, count in few.items() if name in _fields(config.options)}
     return dataclasses.replace(config, options=dataclasses.replace(config.options, **own))
 
