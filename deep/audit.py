@@ -178,8 +178,11 @@ class _Estimates:
             product = torch.ones_like(exact)
             # where all agents step at once nobody has moved, whoever shares parameters
             for j in (j for j in range(len(now)) if j != i and len(agents) == 1):
-                ratio = torch.as_tensor(now[j] / self.policy[j], device=exact.device)
-                product = product * ratio[state, raw.actions[..., j]]
+                # of the actions that were drawn alone: one that is never drawn may have the probability 0
+                new, old = (
+                    torch.as_tensor(p[j], device=exact.device)[state, raw.actions[..., j]] for p in (now, self.policy)
+                )
+                product = product * new / old
             M, standard = own.advantages[..., k].double(), (estimate - shift) / scale
             # M is made of standardised advantages; on the scale of rewards it is M·scale + shift·Π
             self.M.append(M * scale + shift * product - exact * product)

@@ -164,15 +164,30 @@ def check_flags(config: Any, where: str = "") -> None:
 def check_switches(parse: Callable[[list[str]], Any], config: type) -> None:
     """Every flag of a command line can be switched on and off: ``--flag True`` and ``--flag False`` mean what they say.
 
-    ``parse`` makes a ``config`` of arguments. This is for the tests of a command: parsing takes longer than a probe.
+    ``parse`` makes a ``config`` of arguments; flags of the records in it count, by their path. This belongs to the
+    tests of a command: whether a flag can be switched is a property of the parser and not of a run, which has parsed
+    its flags by the time it starts and has their values looked at then (``check_flags``); and parsing a command line
+    of ``marlcore train`` twice for each of its flags takes longer than the whole probe.
     """
-    hints = typing.get_type_hints(config)
+    for path in flags(config):
+        for value in (True, False):
+            got: Any = parse([f"--{path}", str(value)])
+            for name in path.split("."):
+                got = getattr(got, name)
+            if got is not value:
+                raise DeadError(f"--{path} {value} gives {got!r}: the flag cannot be switched")
+
+
+def flags(config: type, where: str = "") -> list[str]:
+    """The paths of all fields that are annotated ``bool``, in a record and in the records in it."""
+    hints, found = typing.get_type_hints(config), []
     for field in dataclasses.fields(config):
-        if hints[field.name] is bool:
-            for value in (True, False):
-                got = getattr(parse([f"--{field.name}", str(value)]), field.name)
-                if got is not value:
-                    raise DeadError(f"--{field.name} {value} gives {got!r}: the flag cannot be switched")
+        kind = hints[field.name]
+        if kind is bool:
+            found.append(f"{where}{field.name}")
+        elif dataclasses.is_dataclass(kind):
+            found += flags(typing.cast(type, kind), f"{where}{field.name}.")
+    return found
 
 
 def check_code(standing: Path | None = None, modules: Mapping[str, Any] | None = None) -> None:

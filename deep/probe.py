@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from deep import algorithms
 from deep.actor import Actor, recorded
 from deep.algorithms import Moment
 from deep.algorithms.ascent import policy_of
@@ -38,6 +39,8 @@ MOVED = 0.5
 FAR = 3.0
 """The largest |log π − log π_old| in the batch: beyond every clip, and within what an update can take."""
 HALVINGS = 100
+TIGHT = 1e-4
+"""A bound on gradients' norms that all of them exceed; Adam's ε = 10⁻⁵ then shows, which does not scale with them."""
 SYNCHRONISATIONS = 128
 """Calls of ``after_step``: more than the K = 100 of a target network's default."""
 
@@ -49,6 +52,8 @@ class Probe(Subject):
     learner: Learner
     batch: Batch
     config: Config
+    factor: bool = True
+    """Whether M has the others' ratios."""
 
     def parameters(self) -> Mapping[str, nn.Parameter]:
         """Of actor and critic."""
@@ -119,7 +124,7 @@ class Probe(Subject):
 
     def _moved(self) -> Tensor:
         self._before = {name: p.detach().clone() for name, p in self.parameters().items()}
-        self._figures = learn(self.config, self.learner, self.batch, Moment(SEED, 0))
+        self._figures = learn(self.config, self.learner, self.batch, Moment(SEED, 0, factor=self.factor))
         return torch.cat([(p.detach() - self._before[name]).flatten() for name, p in self.parameters().items()])
 
 
@@ -154,7 +159,8 @@ def _small(config: Config) -> Config:
         value=dataclasses.replace(config.value, epochs=1, minibatches=1),
         machine=dataclasses.replace(config.machine, device="cpu"),
     )
-    few = {"epochs": 1, "minibatches": 1, "iterations": 1, "tries": 30}
+    # a few tries that come near at once, in place of many
+    few = {"epochs": 1, "minibatches": 1, "iterations": 1, "tries": 8, "alpha": 0.3}
     own = {name: count for name, count in few.items() if name in _fields(config.options)}
     return dataclasses.replace(config, options=dataclasses.replace(config.options, **own))
 
@@ -178,6 +184,11 @@ def mechanisms(session: Session, subject: Probe) -> list[Mechanism]:
         found.append(Mechanism("recurrent state", _forget, ("acting", "evaluating")))
     if subject.batch.critic_hidden is not None:
         found.append(Mechanism("critic's recurrent state", _forget, ("values",)))
+    if algorithms.load(config.algorithm).sequential:
+        why = "there is one agent" if spec.n_agents == 1 else ""
+        found.append(Mechanism("sequential factor M", lambda p: setattr(p, "factor", False), ("update",), why))
+    # a bound that every gradient here exceeds: at the run's own it may be that none does
+    found.append(Mechanism("gradient clip", _bound_tightly, ("update",)))
     switches = {
         "value normaliser": (config.value.normalise, "", lambda p: setattr(p.learner.normaliser, "on", False)),
         "standardised advantages": (config.rollout.standardise, "", lambda p: p.set("rollout.standardise", False)),
@@ -241,6 +252,10 @@ def _actor_scheme(probe: Probe) -> Scheme:
 
 def _critic_scheme(probe: Probe) -> Scheme:
     return probe.learner.critic.scheme
+
+
+def _bound_tightly(probe: Probe) -> None:
+    probe.learner.optimiser = dataclasses.replace(probe.learner.optimiser, max_norm=TIGHT)
 
 
 def _forget(probe: Probe) -> None:

@@ -6,7 +6,7 @@ For gradients of one length ℓ and a mean cosine c over pairs, ‖Σ_i h_i‖²
 c = −1/(n−1), which is where one policy for all agents stays (its J is 1/n whatever it does). After Tessera, Rahman,
 Storkey & Albrecht, *HyperMARL* (2025), who measure such cosines to explain why shared networks fail to specialise.
 
-The figure draws ``figures/data/interference.json``, measured by ``benchmarks/experiments/interference.py`` on the
+The figure draws ``figures/data/interference.json``, measured by ``benchmarks/experiments/gradients.py`` on the
 networks of ``deep.sharing`` with exact gradients.
 """
 

@@ -63,7 +63,8 @@ def ascending(
 
         return sequential(learner, batch, moment, step)
 
-    return Algorithm(name, update, options, ascent=(objective, in_turn) if maps else None, **more)
+    mapped = (objective, in_turn) if maps else None
+    return Algorithm(name, update, options, sequential=in_turn, ascent=mapped, **more)
 
 
 def simultaneous(
@@ -89,7 +90,7 @@ def sequential(
     n, figures = learner.n, []
     ratios: dict[int, Tensor] = {}
     for m, i in enumerate(moment.order(n)):
-        others = [ratios[j] for j in sorted(ratios) if j != i]
+        others = [ratios[j] for j in sorted(ratios) if j != i and moment.factor]
         own = batch.of([i], learner.actor.scheme.centralised)
         own = dataclasses.replace(own, advantages=sequential_factor(own.advantages, others))
         if moment.note is not None:

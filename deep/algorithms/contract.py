@@ -30,6 +30,9 @@ class Moment:
     note: Callable[[tuple[int, ...], Batch], None] | None = None
     """Called before those agents' steps with the batch that they learn from, M in place of the advantages."""
 
+    factor: bool = True
+    """Whether M has the others' ratios; without them it is Â (``deep.liveness`` asks what difference they make)."""
+
     def order(self, n: int) -> tuple[int, ...]:
         """The agents in random order."""
         return seeds.order(self.seed, self.update, n)
@@ -54,6 +57,8 @@ class Algorithm:
     """What the critic looks at unless the config says otherwise (``deep.critic``)."""
     kinds: tuple[str, ...] = ("discrete", "multi-discrete", "box")
     """The action spaces that it can handle."""
+    sequential: bool = False
+    """Whether agents step one after the other, each by M: then that has to matter (``deep.liveness``)."""
     ascent: tuple[Callable[[Any], Any], bool] | None = None
     """Of gradient steps on an objective that looks at no number: it, of the options, and whether agents take turns.
 

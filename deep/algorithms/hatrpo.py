@@ -203,4 +203,4 @@ def _place(x: Tensor, group: list[nn.Parameter]) -> None:
             parameter.copy_(part)
 
 
-HATRPO = Algorithm("hatrpo", update, TrustRegion)
+HATRPO = Algorithm("hatrpo", update, TrustRegion, sequential=True)

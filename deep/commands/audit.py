@@ -5,16 +5,15 @@ The options are those of ``marlcore train``; the defaults suit a small game (200
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deep import algorithms
 from deep.algorithms.value import Value
 from deep.audit import Audit, audit
+from deep.commands.options import algorithm_of, with_options
 from deep.config import Config, Machine, Network, Rollout
 from deep.learner import Optimiser
 from deep.session import TrainingError
@@ -56,18 +55,17 @@ class Command:
 
 def main(argv: Sequence[str]) -> int:
     """Run the command."""
-    name, rest = ("happo", argv) if not argv or argv[0].startswith("-") else (argv[0], argv[1:])
-    kind = algorithms.load(name).options
-    own = dataclasses.make_dataclass(
-        "Options", [("options", kind, field(default_factory=kind))], bases=(Command,), frozen=True
-    )
-    asked: Any = parse(own, rest, "marlcore audit", "Train on an exact game, held against exact values.", EXAMPLE)
+    name, rest = algorithm_of(argv)
+    purpose = "Train on an exact game, held against exact values."
+    asked: Any = parse(with_options(Command, name), rest, "marlcore audit", purpose, EXAMPLE)
     if not asked.game:
         raise InputError("--game is missing: for example --game climbing")
     if asked.out is not None and asked.out.exists():
         raise InputError(f"{asked.out} exists and is not overwritten: give another name")
-    if asked.updates < 1:
-        raise InputError(f"--updates must be at least 1, not {asked.updates}")
+    if asked.out is not None and not asked.out.absolute().parent.is_dir():
+        raise InputError(f"{asked.out} cannot be written: there is no directory {asked.out.absolute().parent}")
+    if asked.updates < 1 or asked.rows < 1:
+        raise InputError(f"--updates and --rows must be at least 1, not {asked.updates} and {asked.rows}")
     parts = {f: getattr(asked, f) for f in ("sharing", "seed", "rollout", "network", "optimiser", "value", "machine")}
     steps = asked.updates * asked.rollout.copies * asked.rollout.length
     config = Config(name, f"game:{asked.game}", steps=steps, options=asked.options, **parts)
@@ -80,8 +78,8 @@ def main(argv: Sequence[str]) -> int:
     result = as_data(done)
     if asked.out is not None:
         files.write_json(asked.out, result)
-    every = max(1, len(done.rows) // max(asked.rows, 1))
-    shown = [{key: row[key] for key in SHOWN} for row in done.rows[every - 1 :: every]]
+    every = -(-len(done.rows) // asked.rows)
+    shown = [{key: row[key] for key in SHOWN} for row in done.rows[(len(done.rows) - 1) % every :: every]]
     emit(result, table(shown), table([done.summary()]), as_json=asked.json)
     return 0
 

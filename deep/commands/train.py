@@ -7,15 +7,15 @@ The options are those of ``deep.config``, nested ones by their path (``--rollout
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deep import algorithms, sweep, tuned
+from deep import sweep, tuned
 from deep.algorithms.value import Value
+from deep.commands.options import DEFAULT, algorithm_of, with_options
 from deep.config import Config, Machine, Network, Rollout, from_data
 from deep.learner import Optimiser
 from deep.session import TrainingError
@@ -69,11 +69,8 @@ class Command:
 
 def main(argv: Sequence[str]) -> int:
     """Run the command."""
-    name, rest = _algorithm(argv)
-    kind = algorithms.load(name).options
-    own = dataclasses.make_dataclass(
-        "Options", [("options", kind, field(default_factory=kind))], bases=(Command,), frozen=True
-    )
+    name, rest = algorithm_of(argv)
+    own = with_options(Command, name)
     words: tuple[Any, ...] = (own, rest, "marlcore train", "Train policies on an environment.", EXAMPLE)
     asked: Any = parse(*words)
     if asked.tuned and tuned.find(asked.env) is not None:
@@ -118,7 +115,7 @@ def _run(name: str, asked: Any, given: list[str]) -> Run:
 def _alone(option: str, name: str, given: list[str], beside: Sequence[str] = ()) -> None:
     """Refuse what would be ignored beside an option that brings its own config."""
     others = [word for word in given if word.partition("=")[0] not in (option, "--json", *beside)]
-    if others or name != _DEFAULT:
+    if others or name != DEFAULT:
         raise InputError(f"{option} brings the config with it: leave out {' '.join(others) or name}")
 
 
@@ -153,14 +150,3 @@ def default_directory(config: Config, seed: bool = True) -> Path:
     """runs/ALGORITHM-TASK-SHARING-SEED, or without the seed."""
     words = (config.algorithm, config.env, config.sharing, *([str(config.seed)] if seed else []))
     return Path("runs") / "-".join("".join(c if c.isalnum() or c in "._" else "_" for c in w) for w in words)
-
-
-_DEFAULT = "happo"
-"""Whose options are parsed when a run is resumed or --help is asked for."""
-
-
-def _algorithm(argv: Sequence[str]) -> tuple[str, Sequence[str]]:
-    """The first word, and the rest; an option in its place means the default."""
-    if argv and not argv[0].startswith("-"):
-        return argv[0], argv[1:]
-    return _DEFAULT, argv

@@ -3,8 +3,9 @@
 A directory is what a single run leaves: its rows, its checkpoints, its status; it is resumed, evaluated and extended as
 one. ``steps_per_second`` counts this run's steps alone. SIGINT and SIGTERM finish the update and save all runs.
 
-What goes wrong in one run (bad input, a number that is none, a full disk) stops all at their last checkpoints as interrupted ones:
-each can go on alone, and the one at fault then fails by itself with its own message. ``deep.sweep`` does just that.
+What goes wrong in one run (bad input, a number that is none, a full disk) stops all at their last checkpoints as
+interrupted ones: each can go on alone, and the one at fault then fails by itself with its own message. ``deep.sweep``
+does just that.
 """
 
 from __future__ import annotations

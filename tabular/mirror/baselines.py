@@ -11,12 +11,13 @@ the mean advantage, where all agents hold the same table.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from marlcore.errors import InputError
-from marlcore.games import Game
+from marlcore.games import Game, TeamGame
 from marlcore.objectives import Drift, Step
 from marlcore.policies import Policy
 from marlcore.trace import Trace
@@ -38,20 +39,8 @@ def simultaneous(
     every: int = 1,
 ) -> Trace:
     """All agents update at once against the old policy; the default is the simultaneous best response."""
-    team = as_team(game)
-    check_choices(team, neighbourhood, sampling)
-
-    def update(old: Policy, at: Evaluation, k: int, rng: np.random.Generator) -> tuple[Policy, dict[str, Any]]:
-        beta = sampling_weights(team, at, sampling)
-        found = [inner_maximum(drift, step_at(at.A, old, old, (i,)), neighbourhood, beta) for i in range(team.n)]
-        facts = {
-            "margins": np.array([f.gains.min() for f in found]),
-            "step_gaps": np.array([f.gap for f in found]),
-        }
-        return tuple(f.table for f in found), facts
-
-    config = describe(drift, neighbourhood, sampling)
-    return run("simultaneous", game, team, policy, update, iterations, 0, config, every)
+    choices = (drift, neighbourhood, sampling)
+    return _at_once("simultaneous", lambda steps: steps, as_team(game), game, policy, iterations, choices, every)
 
 
 def shared(
@@ -65,7 +54,6 @@ def shared(
 ) -> Trace:
     """All agents play one table, which moves to the maximum of the mean of their objectives (parameter sharing)."""
     team = as_team(game)
-    check_choices(team, neighbourhood, sampling)
     if len(set(team.action_counts)) > 1:
         raise InputError(f"a shared policy needs agents with equally many actions, not {team.action_counts}")
     if not isinstance(policy, Trace):
@@ -73,19 +61,45 @@ def shared(
         for i, table in enumerate(tables):
             if not np.array_equal(table, tables[0]):
                 raise InputError(f"a shared policy is one table, but policy[{i}] differs from policy[0]")
+    return _at_once("shared", _mean, team, game, policy, iterations, (drift, neighbourhood, sampling), every)
+
+
+def _mean(steps: list[Step]) -> list[Step]:
+    """One objective for all: M and the others' weights side by side, since the mean over agents is one more average."""
+    n = len(steps)
+    mean = Step(
+        steps[0].old,
+        np.mean([x.advantage for x in steps], axis=0),
+        np.concatenate([x.others / n for x in steps], axis=-1),
+        np.concatenate([x.M for x in steps], axis=-1),
+    )
+    return [mean]
+
+
+def _at_once(
+    name: str,
+    objectives: Callable[[list[Step]], list[Step]],
+    team: TeamGame,
+    game: Game,
+    policy: Policy | Trace,
+    iterations: int,
+    choices: tuple[Drift, Neighbourhood, str],
+    every: int,
+) -> Trace:
+    """Every agent's step is against the old policy; ``objectives`` makes of them what is maximised, one or n."""
+    drift, neighbourhood, sampling = choices
+    check_choices(team, neighbourhood, sampling)
 
     def update(old: Policy, at: Evaluation, k: int, rng: np.random.Generator) -> tuple[Policy, dict[str, Any]]:
-        steps = [step_at(at.A, old, old, (i,)) for i in range(team.n)]
-        # M and the others' weights side by side: the mean over the agents is one more average
-        mean = Step(
-            old[0],
-            np.mean([x.advantage for x in steps], axis=0),
-            np.concatenate([x.others / team.n for x in steps], axis=-1),
-            np.concatenate([x.M for x in steps], axis=-1),
-        )
-        found = inner_maximum(drift, mean, neighbourhood, sampling_weights(team, at, sampling))
-        facts = {"margins": np.full(team.n, found.gains.min()), "step_gaps": np.full(team.n, found.gap)}
-        return (found.table,) * team.n, facts
+        beta = sampling_weights(team, at, sampling)
+        steps = objectives([step_at(at.A, old, old, (i,)) for i in range(team.n)])
+        found = [inner_maximum(drift, step, neighbourhood, beta) for step in steps]
+        found = found * (team.n // len(found))
+        facts = {
+            "margins": np.array([f.gains.min() for f in found]),
+            "step_gaps": np.array([f.gap for f in found]),
+        }
+        return tuple(f.table for f in found), facts
 
     config = describe(drift, neighbourhood, sampling)
-    return run("shared", game, team, policy, update, iterations, 0, config, every)
+    return run(name, game, team, policy, update, iterations, 0, config, every)

@@ -9,6 +9,8 @@ import torch
 
 from deep import algorithms
 from deep.audit import audit, tables
+from deep.commands import audit as command
+from deep.commands.audit import as_data
 from deep.config import Config, Network, Rollout
 from deep.learner import Optimiser
 from deep.session import Session
@@ -151,3 +153,70 @@ def test_the_library_s_one_state_games_have_one_row():
     assert all(np.allclose(t.sum(-1), 1, atol=1e-15) for t in found)
     assert library.load("climbing").action_counts == (3, 3)
     assert torch.get_default_dtype() == torch.float32
+
+
+def test_the_summary_of_an_audit_without_estimates_has_all_but_theirs():
+    """Estimates are what was sampled; without them the account is the exact one."""
+    both = [audit(config("game:climbing", updates=2), sampled=sampled) for sampled in (True, False)]
+    with_them, without = (done.summary() for done in both)
+    assert with_them.pop("factor_error") < 1e-5
+    assert without == with_them
+    assert [row["J"] for row in both[0].rows] == [row["J"] for row in both[1].rows]
+    assert not any(name.startswith(("M_", "advantage_", "factor")) for name in both[1].rows[0])
+    assert as_data(both[1])["summary"] == without
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("sharing", ["nops", "hyper"])
+@pytest.mark.parametrize("algorithm", ["happo", "hatrpo"])
+def test_a_policy_that_leaves_actions_out_is_audited(algorithm, sharing):
+    """Probabilities of exactly 0: the ratios of actions that are never drawn are not looked at."""
+    c = dataclasses.replace(
+        config("game:climbing", algorithm, updates=1, sharing=sharing, rollout=Rollout(copies=8, length=2)),
+        network=Network(hidden=(8,), gain=3000.0),
+    )
+    done = audit(c)
+    assert min(float(table.min()) for table in done.policy) == 0.0
+    assert all(np.isfinite(done.rows[0][name]) for name in ("J", "factor_error", "M_bias", "M_variance"))
+
+
+@pytest.mark.parametrize(("counts", "states", "discount"), [((3,), 2, 0.5), ((1, 2), 2, 0.5), ((2, 2), 1, 0.0)],
+                         ids=["one-agent", "one-action", "no-future"])  # fmt: skip
+@pytest.mark.parametrize("algorithm", ["happo", "hatrpo"])
+def test_degenerate_games_are_audited(tmp_path, algorithm, counts, states, discount):
+    game = TeamGame.random(states, counts, np.random.default_rng(0), discount=discount)
+    io.save(game, tmp_path / "game.npz")
+    c = config(f"game:{tmp_path / 'game.npz'}", algorithm, updates=2, rollout=Rollout(copies=10, length=4))
+    done = audit(c)
+    assert done.summary()["below_bound"] == 0
+    assert all(row["factor_error"] < 1e-4 for row in done.rows)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--rows", "0"], "--updates and --rows must be at least 1, not 1 and 0"),
+        (["--rows=-2"], "--updates and --rows must be at least 1, not 1 and -2"),
+        (["--out", "nowhere/audit.json"], "nowhere/audit.json cannot be written: there is no directory"),
+    ],
+    ids=["no-rows", "negative", "nowhere"],
+)
+def test_what_the_command_cannot_show_is_refused_before_it_trains(words, message, capsys, monkeypatch):
+    def trained(*args, **kwargs):
+        raise AssertionError("it trained first")
+
+    monkeypatch.setattr(command, "audit", trained)
+    assert main(["audit", "happo", "--game", "climbing", "--updates", "1", *words]) == 2
+    assert message in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(("updates", "rows", "shown"), [(1, 5, 1), (5, 2, 2), (4, 2, 2), (5, 3, 3)])
+def test_the_table_has_the_rows_that_were_asked_for_and_the_last(updates, rows, shown, capsys, monkeypatch):
+    tables = []
+    monkeypatch.setattr(command, "emit", lambda data, *found, as_json: tables.extend(found))
+    monkeypatch.setattr(command, "table", list)
+    sizes = ["--rollout.copies", "4", "--rollout.length", "2", "--network.hidden", "4"]
+    words = ["--game", "climbing", "--updates", str(updates), "--rows", str(rows), *sizes]
+    assert main(["audit", "happo", *words]) == 0
+    assert len(tables[0]) == shown
+    assert tables[0][-1]["update"] == updates

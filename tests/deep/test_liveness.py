@@ -11,8 +11,11 @@ import pytest
 import torch
 
 from deep import actor, algorithms, liveness, networks, sharing, train
-from deep.algorithms import ascent, mappo
+from deep.algorithms import ascent, hatrpo, mappo
 from deep.algorithms.value import Value
+from deep.commands import audit as audit_command
+from deep.commands import train as train_command
+from deep.commands.options import with_options
 from deep.config import Config, Network, Rollout
 from deep.liveness import (
     DeadError,
@@ -24,6 +27,7 @@ from deep.liveness import (
     check_flags,
     check_switches,
     examine,
+    flags,
 )
 from deep.normalise import ValueNormaliser, masked_mean
 from deep.session import Session
@@ -81,6 +85,36 @@ def test_every_algorithm_is_alive(algorithm):
 )
 def test_variants_are_alive(fields):
     assert not report("mappo", **fields).dead
+
+
+FAMILIES = ("game:soccer", SPREAD, "dispersion:line?n=3", "navigation:different?n=3", "skirmish:3m")
+OURS = ("fups", "fups_id", "nops", "hyper", "hyper_linear", "obs_hyper")
+ALGORITHMS = ("happo", "hatrpo", "haa2c", "haml", "mappo", "ippo", "maa2c")
+GRID = [(env, scheme, algorithm) for env in FAMILIES for scheme in OURS for algorithm in ALGORITHMS]
+
+
+def swept(env, scheme, algorithm):
+    found = status(report(algorithm, scheme, env))
+    assert set(found.values()) <= {"alive", "cannot apply"}
+    assert found["gradient clip"] == "alive"
+    assert found.get("sequential factor M") == ("alive" if algorithm in ALGORITHMS[:4] else None)
+
+
+COMPACT = [
+    (env, scheme, ALGORITHMS[(3 * e + s) % 7]) for e, env in enumerate(FAMILIES) for s, scheme in enumerate(OURS)
+]
+"""Every family with every scheme; each scheme with five algorithms, each family with six."""
+
+
+@pytest.mark.parametrize(("env", "scheme", "algorithm"), COMPACT, ids=lambda x: x)
+def test_every_family_with_every_scheme_is_alive(env, scheme, algorithm):
+    swept(env, scheme, algorithm)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("env", "scheme", "algorithm"), GRID, ids=lambda x: x)
+def test_the_whole_grid_is_alive(env, scheme, algorithm):
+    swept(env, scheme, algorithm)
 
 
 def test_what_cannot_apply_is_said():
@@ -224,6 +258,32 @@ def test_dead_agents_that_count(monkeypatch):
 def test_a_clip_that_clips_nothing(monkeypatch):
     monkeypatch.setattr(mappo, "clipped_objective", lambda r, M, epsilon: r * M)
     assert dead("happo") == "ratio clip is switched on and changes nothing in: update"
+
+
+@pytest.mark.parametrize("sharing", ["nops", "hyper"])
+@pytest.mark.parametrize("name", ["happo", "hatrpo", "haa2c", "haml"])
+def test_a_factor_that_no_step_learns_from(monkeypatch, name, sharing):
+    """Each agent gets its advantages as they were, whoever has moved."""
+    plain = ascent.sequential
+
+    def ignoring(learner, batch, moment, step):
+        return plain(learner, batch, moment, lambda i, own: step(i, batch.of([i])))
+
+    monkeypatch.setattr(ascent, "sequential", ignoring)
+    monkeypatch.setattr(hatrpo, "sequential", ignoring)
+    assert dead(name, sharing) == "sequential factor M is switched on and changes nothing in: update"
+
+
+def test_a_factor_that_is_always_one(monkeypatch):
+    monkeypatch.setattr(ascent, "sequential_factor", lambda advantages, ratios: advantages)
+    for name in ("happo", "hatrpo"):
+        assert dead(name) == "sequential factor M is switched on and changes nothing in: update"
+
+
+def test_a_gradient_clip_that_is_never_applied(monkeypatch):
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", lambda group, bound: torch.zeros(()))
+    for name in ("mappo", "hatrpo"):
+        assert dead(name) == "gradient clip is switched on and changes nothing in: update"
 
 
 def test_training_starts_with_it_and_writes_nothing(monkeypatch, tmp_path):
@@ -377,3 +437,10 @@ def test_the_engine_reads_reach_holding_and_moves():
         "is not moved by an update",
         "is not the policy that is evaluated and trained",
     ]
+
+
+@pytest.mark.parametrize("command", [train_command, audit_command], ids=["train", "audit"])
+def test_every_flag_of_the_commands_can_be_switched(command):
+    kind = with_options(command.Command, "happo")
+    assert {"json", "rollout.standardise", "network.norm", "value.normalise", "machine.tensorboard"} <= set(flags(kind))
+    check_switches(lambda argv: parse(kind, argv, "marlcore x", "A test.", example="marlcore x"), kind)

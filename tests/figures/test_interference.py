@@ -1,12 +1,13 @@
 """What was measured obeys theory, and the script measures it again."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "experiments" / "interference.py"
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "experiments" / "gradients.py"
+TABLES = Path(__file__).parents[2] / "docs" / "gradients.json"
 
 
 def script():
@@ -43,7 +44,7 @@ def test_an_id_and_a_hypernetwork_free_the_agents(data):
 
 def test_the_script_measures_this(data):
     """The first steps of all seeds again."""
-    again, made = script().measure(steps=8), data("interference")
+    again, made = script().picture(steps=8), data("interference")
     assert again.steps.tolist() == made.steps[:3].tolist()
     for name, course in again.courses.items():
         for quantity in ("cosine", "returns"):
@@ -52,10 +53,12 @@ def test_the_script_measures_this(data):
                 np.testing.assert_allclose(found, kept[:3], atol=1e-4)
 
 
-def test_the_mean_cosine_by_hand():
-    """Gradients (1, 0), (0, 1), (−1, 0) have the cosines 0, −1, 0."""
-    import torch
-
-    p = torch.nn.Parameter(torch.zeros(2))
-    own = torch.stack([p[0], 2 * p[1], -3 * p[0]])
-    assert script().mean_cosine(own, [p]) == pytest.approx(-1 / 3)
+def test_the_tables_of_the_documentation_are_the_same_script_s():
+    """One run of one task again, its first records."""
+    module, kept = script(), json.loads(TABLES.read_text())
+    assert kept["steps"] == list(module.RECORDS)
+    module.RECORDS = module.RECORDS[:3]
+    runs = np.array([module.run("apart", "fups_id", seed) for seed in range(module.SEEDS)])
+    for column, name in enumerate(("cosine", "conflicts", "J")):
+        found = [estimate for estimate, _, _ in kept["tasks"]["apart"]["fups_id"][name][:3]]
+        np.testing.assert_allclose(runs[..., column].mean(0), found, rtol=1e-4, atol=1e-5)
