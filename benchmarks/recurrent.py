@@ -9,8 +9,7 @@ Every case runs on one core, the same for all. The peer is ``_mappo_smax.py`` in
 names, which needs jaxmarl, flax and optax; its compilation is said apart and not counted. The product of two large
 matrices, by the same kernel as the networks', says what the core can do. On a busy machine count CPU time (``--cpu``).
 
-Faster, and another computation: one critic row for a whole battle. docs/skirmish.md has the figures and what each costs
-in learning.
+Faster, and another computation: one critic row for a whole battle. docs/skirmish.md has the figures.
 """
 
 from __future__ import annotations
