@@ -5,13 +5,11 @@ float32, the gradient through all 128 steps, states reset exactly where episodes
 So an env step costs ``flops``: with m multiplications of one network's pass and R rows (agents), 2·R·m in the rollout
 and, in each epoch, three times that (the first layer passes no gradient on): about 19 MFLOP, as JaxMARL's does.
 
-Every case runs on one core, the same for all. The peer is ``peers/mappo_smax.py`` in a second Python, which the
-environment variable ``MARLCORE_PEER_PYTHON`` names: one that has jaxmarl, flax and optax (jaxmarl asks for another
-gymnasium than the environments here, so it stays out of this one). Its compilation is said apart and not counted. The
-product of two large matrices, by the same kernel as the networks', says what the core can do.
+Every case runs on one core, the same for all. The peer is ``peers/mappo_smax.py`` in the Python that MARLCORE_PEER_PYTHON
+names, which needs jaxmarl, flax and optax; its compilation is said apart and not counted. The product of two large
+matrices, by the same kernel as the networks', says what the core can do. On a busy machine count CPU time (``--cpu``).
 
-Faster, and another computation: one critic row for a whole battle. docs/skirmish.md has the figures and what each costs
-in learning.
+Faster, and another computation: one critic row for a whole battle. docs/skirmish.md has the figures.
 """
 
 from __future__ import annotations
@@ -20,9 +18,7 @@ import contextlib
 import functools
 import math
 import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numba
@@ -35,6 +31,7 @@ from deep.learner import Optimiser
 from deep.networks import Body, shapes
 from deep.products import product
 from deep.session import Session
+from marlcore.kit import peer
 from marlcore.kit.benchmark import Case
 
 PEER = Path(__file__).parent / "peers" / "mappo_smax.py"
@@ -43,20 +40,15 @@ SIZE = 2048
 
 
 def cases() -> list[Case]:
-    """Ours, the core's peak, and the peer where there is one."""
+    """Ours, the core's peak, and the peer."""
     like, square = config("agent"), torch.randn(SIZE, SIZE)
-    made = [
+    steps, job = like.steps_per_update, peer.Peer(PEER, "updates", cores=1)
+    return [
         case("MAPPO, a critic row an agent", like),
         case("MAPPO, a critic row a battle", config("state")),
         Case("a large product", lambda: product(square, square), unit="products", flops=2 * SIZE**3, group="peak"),
+        Case("JaxMARL", job, steps, "env steps", peer=True, group="3m", absent=peer.missing("jaxmarl")),
     ]
-    python = os.environ.get("MARLCORE_PEER_PYTHON", "")
-    if python:
-        steps = like.steps_per_update
-        made.append(Case("JaxMARL", peer(python), amount=steps, unit="env steps", peer=True, group="3m"))
-    else:
-        print("recurrent: JaxMARL is absent; MARLCORE_PEER_PYTHON may name a Python that has it", file=sys.stderr)
-    return made
 
 
 def config(view: str, seed: int = 0, steps: int = 10**9) -> Config:
@@ -108,36 +100,6 @@ def sizes(body: Body) -> tuple[int, int]:
     """The multiplications of one row's pass, and those of the first layer."""
     each = [math.prod(shape.size) for shape in shapes(body).values() if len(shape.size) == 2]
     return sum(each), each[0]
-
-
-def peer(python: str) -> Callable[[], None]:
-    """An update of the program in the other Python, which the first call starts and which ends with this process."""
-
-    @functools.cache
-    def ready() -> subprocess.Popen[str]:
-        environment = {**os.environ, "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false", "JAX_PLATFORMS": "cpu"}
-        command = [python, "-W", "ignore", str(PEER)]
-        program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
-        print(f"JaxMARL's update compiled in {answer(program, 'compiled'):.1f} CPU-seconds", file=sys.stderr)
-        return program
-
-    def job() -> None:
-        with one_core():
-            program = ready()
-            assert program.stdin is not None
-            print(file=program.stdin, flush=True)
-            answer(program, "update")
-
-    return job
-
-
-def answer(program: subprocess.Popen[str], word: str) -> float:
-    """The number behind ``word`` in the next line that starts with it; the program ends with its input."""
-    assert program.stdout is not None
-    for line in program.stdout:
-        if line.startswith(word):
-            return float(line.split()[1])
-    raise RuntimeError(f"{PEER.name} ended with status {program.wait()} before it said {word!r}")
 
 
 @contextlib.contextmanager

@@ -10,23 +10,21 @@ Backwards, with e = ∂L/∂h_t whole (its own and what comes from t + 1) and �
     ∂g = (∂r′, ∂z′, ∂c′)      ∂s = (∂r′, ∂z′, r·∂c′)      ∂h_{t−1} ← [no start]·(e·z + ∂s·Uᵀ)
     ∂W = Σ_t x_tᵀ·∂g_t      ∂U = Σ_t p_tᵀ·∂s_t      ∂x = ∂g·Wᵀ        each in one product
 
-So a step costs one small product and a few elementwise kernels in either direction, and the graph has one node, not
-twenty a step. tanh y is taken as 2σ(2y) − 1, whose kernel is four times as fast; the absolute error stays a unit
-in the last place of 1. Resets are exact: a state that is dropped passes neither value nor gradient. ``by_steps`` is the
-same without any of this; it is the oracle of the tests, and the path of weights that change from step to step and of
-second derivatives.
+So a step costs one small product and one elementwise pass in either direction (``deep.gates``, compiled, for one
+network in float32 on the CPU; else torch's kernels), and the graph has one node, not twenty a step. Resets are exact: a
+state that is dropped passes neither value nor gradient. ``by_steps`` is the same without any of this: it is what second
+derivatives are taken of, and an oracle of the tests.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from deep.products import product
-
-sigmoid_backward, tanh_backward = torch.ops.aten.sigmoid_backward, torch.ops.aten.tanh_backward
 
 
 def sequence(x: Tensor, W: Tensor, b: Tensor, U: Tensor, d: Tensor, h: Tensor, starts: Tensor | None) -> Tensor:
@@ -35,21 +33,22 @@ def sequence(x: Tensor, W: Tensor, b: Tensor, U: Tensor, d: Tensor, h: Tensor, s
     Inside, an agent's network is a leading axis where agents have networks of their own, and the others' rows are one.
     """
     T, B, n, _ = x.shape
+    marks = torch.zeros(T, B, dtype=torch.bool, device=x.device) if starts is None else starts
     if W.ndim == 2:  # one network: rows (B·n)
-        keep = None if starts is None else ~starts.repeat_interleave(n, 1)[..., None]
+        keep = ~marks.repeat_interleave(n, 1)[..., None]
         states = _GRU.apply(x.reshape(T, B * n, -1), W, b, U, d, h.reshape(B * n, -1), keep)
         return states.reshape(T, B, n, -1)
-    keep = None if starts is None else ~starts[..., None]
+    keep = ~marks[..., None]
     states = _GRU.apply(x.permute(2, 0, 1, 3), W, b[:, None], U, d[:, None], h.transpose(0, 1), keep)
     return states.permute(1, 2, 0, 3)
 
 
-def by_steps(x: Tensor, W: Tensor, b: Tensor, U: Tensor, d: Tensor, h: Tensor, keep: Tensor | None) -> Tensor:
+def by_steps(x: Tensor, W: Tensor, b: Tensor, U: Tensor, d: Tensor, h: Tensor, keep: Tensor) -> Tensor:
     """The states (…, T, R, H) step by step; ``keep`` (T, R, 1) is False at first steps, where the state is 0."""
     gates = _times(x.flatten(-3, -2), W, b).unflatten(-2, x.shape[-3:-1])
     states = []
     for t in range(x.shape[-3]):
-        h = h if keep is None else torch.where(keep[t], h, 0.0)
+        h = torch.where(keep[t], h, 0.0)
         g_r, g_z, g_c = gates.select(-3, t).chunk(3, -1)
         s_r, s_z, s_c = _times(h, U, d).chunk(3, -1)
         r, z = torch.sigmoid(g_r + s_r), torch.sigmoid(g_z + s_z)
@@ -64,67 +63,87 @@ class _GRU(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x, W, b, U, d, h, keep):
-        H = U.shape[-2]
         gates = _times(x.flatten(-3, -2), W, b).unflatten(-2, x.shape[-3:-1])
-        states = gates.new_empty(*gates.shape[:-1], H)
-        resets = _resets(keep, x.shape[-3])
-        sums, start = [], h
+        previous, states, s_c = (gates.new_empty(*gates.shape[:-1], U.shape[-2]) for _ in range(3))
+        previous.select(-3, 0).copy_(torch.where(keep[0], h, 0.0))
+        step, _, seen = _engine(gates)
+        arrays = [seen(y) for y in (gates, previous, states, s_c, keep)]
         for t in range(x.shape[-3]):
-            p = torch.where(keep[t], h, 0.0) if resets[t] else h
-            s = _times(p, U, d)
-            g, h = gates.select(-3, t), states.select(-3, t)
-            rz, c = g[..., : 2 * H], g[..., 2 * H :]
-            rz.add_(s[..., : 2 * H]).sigmoid_()
-            c.addcmul_(rz[..., :H], s[..., 2 * H :]).mul_(2).sigmoid_().mul_(2).sub_(1)
-            torch.sub(p, c, out=h).mul_(rz[..., H:]).add_(c)
-            sums.append(s)
+            step(seen(_times(previous.select(-3, t), U, d)), *arrays, t)
         if any(ctx.needs_input_grad):
-            ctx.save_for_backward(x, W, b, U, d, start, keep, states)
-            ctx.gates, ctx.sums = gates, sums
+            ctx.save_for_backward(x, W, b, U, d, h, keep)
+            ctx.passed = gates, previous, s_c
         return states
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
-        *inputs, keep, states = ctx.saved_tensors
+        *inputs, keep = ctx.saved_tensors
         if torch.is_grad_enabled():  # somebody will differentiate again
             return (*_twice(inputs, keep, grad), None)
-        x, W, _, U, _, start = inputs
-        H, resets = U.shape[-2], _resets(keep, x.shape[-3])
-        previous = torch.cat([start.unsqueeze(-3), states[..., :-1, :, :]], -3)
-        if keep is not None:
-            previous = torch.where(keep, previous, 0.0)
-        by_g, by_s = torch.empty_like(ctx.gates), torch.empty_like(ctx.gates)
-        e, later = torch.empty_like(start), torch.zeros_like(start)
+        x, W, _, U, _, h = inputs
+        gates, previous, s_c = ctx.passed
+        by_g, by_s = torch.empty_like(gates), torch.empty_like(gates)
+        back, direct = torch.zeros_like(h), torch.zeros_like(h)
+        _, step, seen = _engine(gates)
+        arrays = [seen(y) for y in (gates, previous, s_c, keep, grad.contiguous(), by_g, by_s, direct)]
         for t in reversed(range(x.shape[-3])):
-            torch.add(grad.select(-3, t), later, out=e)
-            r, z, c = ctx.gates.select(-3, t).split(H, -1)
-            gt, st = by_g.select(-3, t), by_s.select(-3, t)
-            _gates_backward(e, r, z, c, ctx.sums[t][..., 2 * H :], previous.select(-3, t), gt, st)
-            later = _times(st, U.mT).addcmul_(e, z)
-            if keep is not None and resets[t]:
-                later = torch.where(keep[t], later, 0.0)
-        rows = (x.flatten(-3, -2), by_g.flatten(-3, -2), previous.flatten(-3, -2), by_s.flatten(-3, -2))
-        xs, gs, ps, ss = rows
+            step(seen(back), *arrays, t)
+            back = _times(by_s.select(-3, t), U.mT)
+        by_h = torch.where(keep[0], back + direct, 0.0)
+        xs, gs, ps, ss = (y.flatten(-3, -2) for y in (x, by_g, previous, by_s))
         by_x = _times(gs, W.mT).unflatten(-2, x.shape[-3:-1]) if ctx.needs_input_grad[0] else None
-        shared = W.ndim == 2
-        by_b, by_d = (y.sum(-2, keepdim=not shared) for y in (gs, ss))
-        return by_x, _times(xs.mT, gs), by_b, _times(ps.mT, ss), by_d, later, None
+        by_b, by_d = (y.sum(-2, keepdim=W.ndim == 3) for y in (gs, ss))
+        return by_x, _times(xs.mT, gs), by_b, _times(ps.mT, ss), by_d, by_h, None
 
 
-def _gates_backward(
-    e: Tensor, r: Tensor, z: Tensor, c: Tensor, s_c: Tensor, p: Tensor, by_g: Tensor, by_s: Tensor
+def _engine(gates: Tensor) -> tuple[Callable[..., None], Callable[..., None], Callable[[Tensor], Any]]:
+    """A step's elementwise work forwards and backwards, and how it sees tensors."""
+    if gates.dtype == torch.float32 and gates.device.type == "cpu" and gates.ndim == 3:
+        from deep import gates as compiled
+
+        return compiled.forward, compiled.backward, Tensor.numpy
+    return _forward, _backward, lambda x: x
+
+
+def _forward(s: Tensor, gates: Tensor, previous: Tensor, states: Tensor, s_c: Tensor, keep: Tensor, t: int) -> None:
+    """Step t, in place of g in ``gates`` (…, T, R, 3H), and p of step t + 1."""
+    H = states.shape[-1]
+    g, p, h = gates.select(-3, t), previous.select(-3, t), states.select(-3, t)
+    rz, c = g[..., : 2 * H], g[..., 2 * H :]
+    rz.add_(s[..., : 2 * H]).sigmoid_()
+    c.addcmul_(rz[..., :H], s[..., 2 * H :]).tanh_()
+    h.copy_(p - c).mul_(rz[..., H:]).add_(c)
+    s_c.select(-3, t).copy_(s[..., 2 * H :])
+    if t + 1 < len(keep):
+        previous.select(-3, t + 1).copy_(torch.where(keep[t + 1], h, 0.0))
+
+
+def _backward(
+    back: Tensor,
+    gates: Tensor,
+    previous: Tensor,
+    s_c: Tensor,
+    keep: Tensor,
+    grad: Tensor,
+    by_g: Tensor,
+    by_s: Tensor,
+    direct: Tensor,
+    t: int,
 ) -> None:
-    """∂g and ∂s of one step, into ``by_g`` and ``by_s``."""
-    H = e.shape[-1]
-    by_r, by_z, by_c = by_g.split(H, -1)
-    sigmoid_backward((p - c).mul_(e), z, grad_input=by_z)
-    tanh_backward(torch.addcmul(e, e, z, value=-1), c, grad_input=by_c)
-    sigmoid_backward(by_c * s_c, r, grad_input=by_r)
-    by_s[..., : 2 * H] = by_g[..., : 2 * H]
-    torch.mul(by_c, r, out=by_s[..., 2 * H :])
+    """∂g and ∂s of step t; ``back`` is ∂s·Uᵀ of step t + 1, ``direct`` that step's e·z, and then this one's."""
+    r, z, c = gates.select(-3, t).chunk(3, -1)
+    e = grad.select(-3, t)
+    if t + 1 < len(keep):
+        e = e + torch.where(keep[t + 1], back + direct, 0.0)
+    by_c = e * (1 - z) * (1 - c * c)
+    by_r = by_c * s_c.select(-3, t) * r * (1 - r)
+    by_z = e * (previous.select(-3, t) - c) * z * (1 - z)
+    torch.cat([by_r, by_z, by_c], -1, out=by_g.select(-3, t))
+    torch.cat([by_r, by_z, by_c * r], -1, out=by_s.select(-3, t))
+    direct.copy_(e * z)
 
 
-def _twice(inputs: list[Tensor], keep: Tensor | None, grad: Tensor) -> list[Tensor | None]:
+def _twice(inputs: list[Tensor], keep: Tensor, grad: Tensor) -> list[Tensor | None]:
     """The gradient with a graph of its own."""
     wanted = [x for x in inputs if x.requires_grad]
     states = by_steps(*inputs, keep)  # pyright: ignore[reportCallIssue]
@@ -137,8 +156,3 @@ def _times(x: Tensor, W: Tensor, b: Tensor | None = None) -> Tensor:
     if W.ndim == 2:
         return product(x, W, b)
     return x @ W if b is None else torch.baddbmm(b, x, W)
-
-
-def _resets(keep: Tensor | None, length: int) -> list[bool]:
-    """At which steps some state is dropped."""
-    return [False] * length if keep is None else (~keep).flatten(1).any(1).tolist()

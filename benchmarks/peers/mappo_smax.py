@@ -1,8 +1,6 @@
-"""Recurrent MAPPO on SMAX as JaxMARL trains it, an update at a time: the peer of ``benchmarks/recurrent.py``.
+"""Recurrent MAPPO on SMAX as JaxMARL trains it, for the benchmark ``recurrent``.
 
-Run by a Python that has jaxmarl, flax and optax. It compiles one update and says ``compiled SECONDS``; then it makes an
-update for every line that it reads and says ``update SECONDS REWARD``, all in CPU-seconds. jaxmarl prints lines of its
-own. The caller's affinity says on which core it runs.
+It runs where jaxmarl 0.2, flax and optax are, and this project is not.
 
 Sizes and structure are those of JaxMARL's ``baselines/MAPPO/mappo_rnn_smax.py`` with its configuration
 ``mappo_homogenous_rnn_smax.yaml`` (NUM_ENVS 128, NUM_STEPS 128, FC_DIM_SIZE 128, GRU_HIDDEN_DIM 128, UPDATE_EPOCHS 4,
@@ -15,7 +13,6 @@ nothing, are left out.
 # pyright: reportMissingImports=false
 
 import functools
-import sys
 import time
 
 import flax.linen as nn
@@ -168,8 +165,8 @@ def update(train, carry):
     return train, (*carry[:-1], key), kept["reward"].mean()
 
 
-def main():
-    """Compile, then answer lines."""
+def updates():
+    """A job that is one update; the update is compiled here, and the CPU-seconds of that are printed."""
     begun = time.process_time()
     key, play, *init = jax.random.split(jax.random.PRNGKey(0), 4)
     obs, battle = jax.vmap(ENV.reset)(jax.random.split(play, COPIES))
@@ -180,13 +177,11 @@ def main():
     )
     train, carry = (nets, tuple(ADAM.init(params) for params in nets)), (battle, obs, starts, hidden, hidden, key)
     compiled = jax.jit(update).lower(train, carry).compile()
-    print("compiled", time.process_time() - begun, flush=True)
-    for _ in sys.stdin:
-        begun = time.process_time()
+    print(f"JaxMARL's update compiled in {time.process_time() - begun:.1f} CPU-seconds")
+
+    def job():
+        nonlocal train, carry
         train, carry, reward = compiled(train, carry)
-        reward.block_until_ready()
-        print("update", time.process_time() - begun, float(reward), flush=True)
+        return float(reward)
 
-
-if __name__ == "__main__":
-    main()
+    return job

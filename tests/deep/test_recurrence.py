@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 import torch
+from scipy import special
 
-from deep import products
+from deep import gates, products
 from deep.products import product
 from deep.recurrence import by_steps, sequence
 
@@ -93,9 +95,10 @@ def test_by_steps_is_the_cell():
     torch.testing.assert_close(states.reshape(T, B, n, -1), plainly(*inputs, marks), rtol=1e-12, atol=1e-12)
 
 
-def test_what_lies_before_a_start_changes_nothing_behind_it():
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_what_lies_before_a_start_changes_nothing_behind_it(dtype):
     """Not even a state that is no number, and no gradient reaches it."""
-    inputs, _ = problem(False, T=6)
+    inputs, _ = problem(False, T=6, dtype=dtype)
     marks = torch.zeros(6, 5, dtype=torch.bool)
     marks[3] = True
     x, *rest = inputs
@@ -113,6 +116,17 @@ def test_without_a_gradient_nothing_is_kept():
         states = sequence(*inputs, marks)
     assert states.grad_fn is None
     assert torch.equal(states, sequence(*inputs, marks))
+
+
+def test_the_compiled_sigmoid_is_sigma_to_the_last_bits_of_a_float():
+    x = np.concatenate([np.linspace(-40, 40, 4001), [-1e30, -200, -88, -0.0, 0.0, 88, 200, 1e30]]).astype(np.float32)
+    found = np.array([gates.sigmoid(value) for value in x], np.float64)
+    exact = special.expit(x.astype(np.float64))
+    assert np.abs(found - exact).max() < 1.2e-7
+    inside = x > -80
+    assert (np.abs(found - exact)[inside] / exact[inside]).max() < 5e-6
+    assert found[-3:].tolist() == [1, 1, 1]
+    assert np.isnan(gates.sigmoid(np.float32("nan")))
 
 
 WIDE = [(96, 128, 384), (384, 78, 128), (4096, 16, 9), (128, 12288, 384)]

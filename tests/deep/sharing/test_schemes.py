@@ -275,3 +275,20 @@ def test_options_of_another_type_are_refused(text, message):
     name, options = sharing.parse(text)
     with pytest.raises(InputError, match=message):
         sharing.make(name, N, BODY, torch.Generator(), **options)
+
+
+@pytest.mark.parametrize("name", ["fups_id", "nops", "hyper", "obs_hyper"])
+def test_a_pass_through_a_sequence_says_the_state_behind_every_step(name):
+    """That is where each step, taken alone, ends; obs_hyper has a pass and a state of its own."""
+    s = scheme(name, dataclasses.replace(BODY, recurrent=5)).double()
+    g = torch.Generator().manual_seed(2)
+    x, hidden = torch.randn(6, 2, N, 4, generator=g).double(), torch.randn(2, N, s.state_size, generator=g).double()
+    starts = torch.rand(6, 2, generator=g) < 0.4
+    with torch.no_grad():
+        weights = s.weights()
+        outputs, states = s.through(x, hidden, starts, weights)
+        for t in range(6):
+            out, hidden = s(x[t : t + 1], hidden, starts[t : t + 1], weights=weights)
+            torch.testing.assert_close(outputs[t], out[0], rtol=1e-12, atol=1e-12)
+            torch.testing.assert_close(states[t], hidden, rtol=1e-12, atol=1e-12)
+    assert states.shape == (6, 2, N, s.state_size)
