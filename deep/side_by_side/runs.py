@@ -85,7 +85,9 @@ def worth(config: Config) -> bool:
 
 def _small(config: Config) -> Session:
     """A session of one copy, to look at."""
-    return Session(dataclasses.replace(config, rollout=dataclasses.replace(config.rollout, copies=1)))
+    one, whole = dataclasses.replace(config.rollout, copies=1), {"minibatches": 1}
+    options, value = (dataclasses.replace(part, **whole) for part in (config.options, config.value))
+    return Session(dataclasses.replace(config, rollout=one, options=options, value=value))
 
 
 def _start(stack: contextlib.ExitStack, session: Session, path: Path, before: Sequence[Going]) -> Going:
