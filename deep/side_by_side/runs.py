@@ -3,8 +3,9 @@
 A directory is what a single run leaves: its rows, its checkpoints, its status; it is resumed, evaluated and extended as
 one. ``steps_per_second`` counts this run's steps alone. SIGINT and SIGTERM finish the update and save all runs.
 
-What goes wrong in one run (bad input, a number that is none, a full disk) stops all at their last checkpoints as interrupted ones:
-each can go on alone, and the one at fault then fails by itself with its own message. ``deep.sweep`` does just that.
+What goes wrong in one run (bad input, a number that is none, a full disk) stops all at their last checkpoints, as
+interrupted ones: each can go on alone, and the one at fault then fails by itself with its own message. ``deep.sweep``
+does just that.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ from marlcore.kit import rundir
 WORK = 2e7
 """Rows of a gradient step × parameters of a network, up to which side by side is faster on one core.
 
-Measured with 8 seeds: 3 times as fast at 5·10⁴ (climbing, 20 copies × 10 steps, 32 units), 1.9 at 3·10⁶, 1.3 at 2·10⁷,
-0.9 at 4·10⁷; ``benchmarks/train.py`` measures it again.
+Measured with 8 seeds: 2.9 times as fast at 5·10⁴ (climbing, 20 copies × 10 steps, 32 units), 2.2 at 4·10⁶, 1.5 at 10⁷,
+1.3 at 2·10⁷, 0.9 at 4·10⁷; ``benchmarks/train.py`` measures it again.
 """
 
 

@@ -87,6 +87,27 @@ def test_each_run_is_the_run_that_it_would_be_alone(kind, minibatches):
         assert_close(one, other, 2e-5)
 
 
+def test_joined_environments_show_what_each_shows_and_which_run_it_is():
+    def parts():
+        return [toy.Toy("discrete", batch, torch.device("cpu"), 0, first) for batch, first in ((2, 0), (2, 1), (2, 4))]
+
+    whole, alone, ended = side.Joined(parts()), parts(), set()
+    for t in (whole.reset(), *(whole.step(torch.zeros(6, 2, dtype=torch.int64)) for _ in range(12))):
+        own = [part.reset() if not ended else part.step(torch.zeros(2, 2, dtype=torch.int64)) for part in alone]
+        for name in ("obs", "state", "available", "alive", "reward", "terminated", "truncated"):
+            assert torch.equal(getattr(t, name), torch.cat([getattr(one, name) for one in own]))
+        ended.add(tuple(one.final is not None for one in own))
+        assert (t.final is not None) == any(one.final is not None for one in own)
+        for k, one in enumerate(own):
+            rows = slice(2 * k, 2 * k + 2)
+            assert t.info[side.RUN][rows].tolist() == [k, k]
+            if one.final is not None:
+                assert t.final is not None
+                assert torch.equal(t.final.obs[rows], one.final.obs)
+                assert torch.equal(t.final.state[rows], one.final.state)
+    assert len(ended) >= 3  # none, some and others of them ended in a step
+
+
 def test_values_and_advantages_are_those_of_each_run_wherever_its_episodes_are_cut():
     group = Group(sessions(KINDS["mappo-nops-box"], (0, 1, 2)))
     group.update()  # so that the normalisers are not at their start
