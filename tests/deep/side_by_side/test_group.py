@@ -117,8 +117,8 @@ def test_values_and_advantages_are_those_of_each_run_wherever_its_episodes_are_c
     steps.terminated, steps.truncated = u < 0.1, u > 0.7
     steps.truncated[:, :size] &= u[:, :size] > 0.9  # runs differ in how often they are cut
     for k, cut in enumerate(steps.truncated):
-        last = (torch.randn(int(cut.sum()), *x.shape[2:], generator=generator) for x in (steps.obs, steps.state))
-        steps.finals.append((k, cut, *last))
+        obs, state = (torch.randn(int(cut.sum()), *x.shape[2:], generator=generator) for x in (steps.obs, steps.state))
+        steps.finals.append((k, cut, obs, state))
     first = group.sessions[0]
     normalisers = [session.learner.normaliser for session in group.sessions]
     found = side.assess(steps, first.learner.critic, group.critics, normalisers, 0.9, 0.8, False)
