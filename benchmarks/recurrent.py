@@ -5,9 +5,9 @@ float32, the gradient through all 128 steps, states reset exactly where episodes
 So an env step costs ``flops``: with m multiplications of one network's pass and R rows (agents), 2·R·m in the rollout
 and, in each epoch, three times that (the first layer passes no gradient on): about 19 MFLOP, as JaxMARL's does.
 
-Every case runs on one core, the same for all. The peer is ``peers/mappo_smax.py`` in the Python that MARLCORE_PEER_PYTHON
-names, which needs jaxmarl, flax and optax; its compilation is said apart and not counted. The product of two large
-matrices, by the same kernel as the networks', says what the core can do. On a busy machine count CPU time (``--cpu``).
+Every case runs on one core, the same for all. The peer is ``peers/mappo_smax.py`` in the Python that
+MARLCORE_PEER_PYTHON names, which needs jaxmarl, flax and optax; its compilation is said apart and not counted. The
+product of two large matrices, by the same kernel as the networks', says what the core can do. On a busy machine count CPU time (``--cpu``).
 
 Faster, and another computation: one critic row for a whole battle. docs/skirmish.md has the figures.
 """

@@ -64,13 +64,14 @@ def several_seeds() -> list[Case]:
     for name, config in (
         ("climbing, 20 × 10, 32", climbing),
         ("climbing, 20 × 50, 32", dataclasses.replace(climbing, rollout=Rollout(20, 50))),
+        ("climbing, 20 × 10, 128, 128", dataclasses.replace(climbing, network=Network())),
         ("climbing, 20 × 200, 128, 128", Config("happo", "game:climbing")),
         ("3m, 16 × 32, 64, 64", dataclasses.replace(battle, rollout=Rollout(16, 32))),
         ("3m, 64 × 32, 64, 64", battle),
         ("simple_spread, 20 × 200, 128, 128", Config("happo", "mpe:simple_spread")),
     ):
         made += seeds_of(name, dataclasses.replace(config, steps=10**9))
-    return [*made, *whole_runs(dataclasses.replace(climbing, steps=10_000))]
+    return [*made, *whole_runs(dataclasses.replace(climbing, steps=4_000))]
 
 
 def seeds_of(name: str, config: Config) -> list[Case]:

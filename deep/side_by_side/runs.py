@@ -3,7 +3,7 @@
 A directory is what a single run leaves: its rows, its checkpoints, its status; it is resumed, evaluated and extended as
 one. ``steps_per_second`` counts this run's steps alone. SIGINT and SIGTERM finish the update and save all runs.
 
-What goes wrong in one run (bad input, a number that is none, a full disk) stops all at their last checkpoints as
+What goes wrong in one run (bad input, a number that is none, a full disk) stops all at their last checkpoints, as
 interrupted ones: each can go on alone, and the one at fault then fails by itself with its own message. ``deep.sweep``
 does just that.
 """
@@ -31,8 +31,8 @@ from marlcore.kit import rundir
 WORK = 2e7
 """Rows of a gradient step × parameters of a network, up to which side by side is faster on one core.
 
-Measured with 8 seeds: 3 times as fast at 5·10⁴ (climbing, 20 copies × 10 steps, 32 units), 1.9 at 3·10⁶, 1.3 at 2·10⁷,
-0.9 at 4·10⁷; ``benchmarks/train.py`` measures it again.
+Measured with 8 seeds: 2.9 times as fast at 5·10⁴ (climbing, 20 copies × 10 steps, 32 units), 2.2 at 4·10⁶, 1.5 at 10⁷,
+1.3 at 2·10⁷, 0.9 at 4·10⁷; ``benchmarks/train.py`` measures it again.
 """
 
 
@@ -86,7 +86,9 @@ def worth(config: Config) -> bool:
 
 def _small(config: Config) -> Session:
     """A session of one copy, to look at."""
-    return Session(dataclasses.replace(config, rollout=dataclasses.replace(config.rollout, copies=1)))
+    one, whole = dataclasses.replace(config.rollout, copies=1), {"minibatches": 1}
+    options, value = (dataclasses.replace(part, **whole) for part in (config.options, config.value))
+    return Session(dataclasses.replace(config, rollout=one, options=options, value=value))
 
 
 def _start(stack: contextlib.ExitStack, session: Session, path: Path, before: Sequence[Going]) -> Going:

@@ -7,8 +7,10 @@ import torch
 import toy
 
 from deep.config import Config, Network, Optimiser, Rollout
+from deep.rollout import Steps, assess
 from deep.session import Session, TrainingError
 from deep.side_by_side import Group
+from deep.side_by_side import rollout as side
 from deep.side_by_side.stack import Stack, StackedAdam
 from marlcore import registry
 
@@ -83,6 +85,54 @@ def test_each_run_is_the_run_that_it_would_be_alone(kind, minibatches):
     for one, other in zip(alone, beside, strict=True):
         assert one.updates == other.updates == 2
         assert_close(one, other, 2e-5)
+
+
+def test_joined_environments_show_what_each_shows_and_which_run_it_is():
+    def parts():
+        return [toy.Toy("discrete", batch, torch.device("cpu"), 0, first) for batch, first in ((2, 0), (2, 1), (2, 4))]
+
+    whole, alone, ended = side.Joined(parts()), parts(), set()
+    for t in (whole.reset(), *(whole.step(torch.zeros(6, 2, dtype=torch.int64)) for _ in range(12))):
+        own = [part.reset() if not ended else part.step(torch.zeros(2, 2, dtype=torch.int64)) for part in alone]
+        for name in ("obs", "state", "available", "alive", "reward", "terminated", "truncated"):
+            assert torch.equal(getattr(t, name), torch.cat([getattr(one, name) for one in own]))
+        ended.add(tuple(one.final is not None for one in own))
+        assert (t.final is not None) == any(one.final is not None for one in own)
+        for k, one in enumerate(own):
+            rows = slice(2 * k, 2 * k + 2)
+            assert t.info[side.RUN][rows].tolist() == [k, k]
+            if one.final is not None:
+                assert t.final is not None
+                assert torch.equal(t.final.obs[rows], one.final.obs)
+                assert torch.equal(t.final.state[rows], one.final.state)
+    assert len(ended) >= 3  # none, some and others of them ended in a step
+
+
+def test_values_and_advantages_are_those_of_each_run_wherever_its_episodes_are_cut():
+    group = Group(sessions(KINDS["mappo-nops-box"], (0, 1, 2)))
+    group.update()  # so that the normalisers are not at their start
+    steps, _ = group.collector.collect()
+    generator, size = torch.Generator().manual_seed(0), group.collector.env.own
+    u = torch.rand(steps.truncated.shape, generator=generator)
+    steps.terminated, steps.truncated = u < 0.1, u > 0.7
+    steps.truncated[:, :size] &= u[:, :size] > 0.9  # runs differ in how often they are cut
+    for k, cut in enumerate(steps.truncated):
+        obs, state = (torch.randn(int(cut.sum()), *x.shape[2:], generator=generator) for x in (steps.obs, steps.state))
+        steps.finals.append((k, cut, obs, state))
+    first = group.sessions[0]
+    normalisers = [session.learner.normaliser for session in group.sessions]
+    found = side.assess(steps, first.learner.critic, group.critics, normalisers, 0.9, 0.8, False)
+    for k, session in enumerate(group.sessions):
+        rows = slice(k * size, (k + 1) * size)
+        arrays = {name: x[:, rows] for name, x in vars(steps).items() if torch.is_tensor(x) and x.ndim > 1}
+        own = Steps(**{name: x for name, x in arrays.items() if not name.startswith("next")})
+        own.next_obs, own.next_state = steps.next_obs[rows], steps.next_state[rows]
+        for when, cut, obs, state in steps.finals:
+            ours = cut.nonzero()[:, 0] // size == k
+            own.finals.append((when, cut[rows], obs[ours], state[ours]))
+        batch, _ = assess(own, session.learner, None, 0.9, 0.8, len(steps.obs))
+        for name, x in found.items():
+            assert torch.allclose(x[k], getattr(batch, name), rtol=1e-5, atol=1e-5), name
 
 
 def test_gradients_are_clipped_run_by_run():
