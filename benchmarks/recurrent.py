@@ -7,7 +7,8 @@ and, in each epoch, three times that (the first layer passes no gradient on): ab
 
 Every case runs on one core, the same for all. The peer is ``peers/mappo_smax.py`` in the Python that
 MARLCORE_PEER_PYTHON names, which needs jaxmarl, flax and optax; its compilation is said apart and not counted. The
-product of two large matrices, by the same kernel as the networks', says what the core can do. On a busy machine count CPU time (``--cpu``).
+product of two large matrices, by the same kernel as the networks', says what the core can do. On a busy machine
+count CPU time (``--cpu``).
 
 Faster, and another computation: one critic row for a whole battle. docs/skirmish.md has the figures.
 """

@@ -237,7 +237,8 @@ def _curves(section: Mapping[str, Any], data: Mapping[str, Any]) -> tuple[list[A
         steps, values = common([run["curve"] for run in runs])
         if len(steps):
             config = _config(cell)
-            curves.append(Curve(f"{config.algorithm} {config.sharing}", steps, values, found.get("speed")))
+            name = f"{config.algorithm}{_label(cell)} {config.sharing}"
+            curves.append(Curve(name, steps, values, found.get("speed")))
             measure = runs[0]["measure"]
     return curves, measure
 
@@ -287,7 +288,7 @@ def _row(cell: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     clock = (f"{rate:,}", f"{config.steps / rate / 60:.1f}") if rate else ("–", "–")
     scores = [_score(complete, actions) for actions in ("greedy", "drawn")]
     seeds = f"{len(complete)} of {cell['seeds']}"
-    cells = [f"{config.algorithm}, {config.env}", config.sharing, seeds, steps, *clock, *scores]
+    cells = [f"{config.algorithm}{_label(cell)}, {config.env}", config.sharing, seeds, steps, *clock, *scores]
     return f"| {' | '.join(cells)} |"
 
 
@@ -295,6 +296,11 @@ def _random_row(env: str, data: Mapping[str, Any]) -> str:
     found = data["random"][env]
     name = "won" if "won" in found else "return"
     return f"| random play, {env} | – | – | – | – | – | – | {name} {found[name]:.3g} |"
+
+
+def _label(cell: Mapping[str, Any]) -> str:
+    """What tells a cell from another of the same algorithm, task and sharing scheme, in brackets."""
+    return f" ({cell['label']})" if "label" in cell else ""
 
 
 def _score(complete: Sequence[Mapping[str, Any]], actions: str) -> str:
