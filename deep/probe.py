@@ -125,7 +125,10 @@ class Probe(Subject):
     def _moved(self) -> Tensor:
         self._before = {name: p.detach().clone() for name, p in self.parameters().items()}
         self._figures = learn(self.config, self.learner, self.batch, Moment(SEED, 0, factor=self.factor))
-        return torch.cat([(p.detach() - self._before[name]).flatten() for name, p in self.parameters().items()])
+        moved = [(p.detach() - self._before[name]).flatten() for name, p in self.parameters().items()]
+        if "accepted" in self._figures:  # a natural step that is refused shows by its gradient what it was made of
+            moved.append(torch.tensor([self._figures["gradient_norm"]], dtype=torch.float64))
+        return torch.cat(moved)
 
 
 def subjects(session: Session) -> Callable[[], Probe]:
