@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,11 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 # the shapes that formulas are annotated with run in the tests, and cost nothing outside them
 FORMULAS = ("advantages", "divergences", "objectives", "policies", "values")
 install_import_hook([f"marlcore.{module}" for module in FORMULAS], "shapes.checker")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # so a shell without job control starts what it puts into the background; the tests of Ctrl-C, and the processes
+    # that they start, are to meet what a person at a terminal does
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("default", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile(
