@@ -282,7 +282,9 @@ def _row(cell: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     complete = [run for run in runs if run["score"] is not None]
     reached = [run["steps"] for run in runs]
     steps = (
-        f"{config.steps:,}" if len(complete) == cell["seeds"] else f"{min(reached, default=0):,} of {config.steps:,}"
+        f"{config.steps:,}"
+        if len(complete) == cell["seeds"]
+        else f"{min([*reached, config.steps]) if reached else 0:,} of {config.steps:,}"
     )
     rate = found.get("speed")
     clock = (f"{rate:,}", f"{config.steps / rate / 60:.1f}") if rate else ("–", "–")
