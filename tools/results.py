@@ -281,11 +281,8 @@ def _row(cell: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     runs = list(found["runs"].values())
     complete = [run for run in runs if run["score"] is not None]
     reached = [run["steps"] for run in runs]
-    steps = (
-        f"{config.steps:,}"
-        if len(complete) == cell["seeds"]
-        else f"{min([*reached, config.steps]) if reached else 0:,} of {config.steps:,}"
-    )
+    so_far = f"{min([*reached, config.steps]) if reached else 0:,} of {config.steps:,}"
+    steps = f"{config.steps:,}" if len(complete) == cell["seeds"] else so_far
     rate = found.get("speed")
     clock = (f"{rate:,}", f"{config.steps / rate / 60:.1f}") if rate else ("–", "–")
     scores = [_score(complete, actions) for actions in ("greedy", "drawn")]
