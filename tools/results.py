@@ -234,6 +234,8 @@ def _curves(section: Mapping[str, Any], data: Mapping[str, Any]) -> tuple[list[A
     for cell in section["cells"]:
         found = data["cells"].get(cell["name"], {"runs": {}})
         runs = [run for run in found["runs"].values() if len(run["curve"]) > 1]
+        # a seed that has just begun would cut the curve of those that are through
+        runs = [run for run in runs if run["score"] is not None] or runs
         steps, values = common([run["curve"] for run in runs])
         if len(steps):
             config = _config(cell)
